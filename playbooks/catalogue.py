@@ -1,4 +1,4 @@
-"""Finds the playbooks: one file each, called as its command is, with its purpose in its first lines."""
+"""Finds the playbooks: one file each, named after its command, with its purpose in its first lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECTION = re.compile(r"^(When|Effect):[ ]+(.+(?:\n[ ]{2,}.+)*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Entry:
-    """One playbook. `name` is its command's ("failed-jobs"), `purpose` the question that it answers.
+    """One playbook. `name` is its command's ("failed-jobs"), `purpose` the first line of its docstring.
 
     `when` and `effect`: when to use it, and what it changes.
     """
@@ -26,7 +26,7 @@ class Entry:
 
 
 def read_docstring(name: str, docstring: str) -> Entry:
-    """Raises ValueError when the docstring lacks its purpose, `When:` or `Effect:`."""
+    """Parse a playbook's docstring. Raises ValueError if it lacks its purpose, `When:` or `Effect:`."""
     sections = {title: " ".join(text.split()) for title, text in _SECTION.findall(docstring)}
     purpose = docstring.strip().partition("\n")[0]
     if not purpose or not {"When", "Effect"} <= sections.keys():
@@ -35,7 +35,7 @@ def read_docstring(name: str, docstring: str) -> Entry:
 
 
 def find_entry(name: str) -> Entry | None:
-    """The playbook of this command; None for a command that has none. Imports that one only."""
+    """The playbook of this command; None for a command that has none. Imports only that playbook."""
     module = name.replace("-", "_")
     return _read(module) if module in _modules() else None
 
@@ -50,6 +50,6 @@ def _modules() -> list[str]:
 
 
 def _read(module: str) -> Entry | None:
-    """None for a part that procedures share."""
+    """The playbook in a module; None for a module that playbooks share."""
     docstring = importlib.import_module(f"{package.__name__}.{module}").__doc__ or ""
     return read_docstring(module.replace("_", "-"), docstring) if _SECTION.search(docstring) else None

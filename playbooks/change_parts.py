@@ -1,4 +1,4 @@
-"""What several changes share: service states, load, locks, phases, gates, timeouts, fallbacks."""
+"""Parts that several changes share: service states, load, locks, phases, gates, timeouts, fallbacks."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from services.domain.text import counted, dated_time
 from services.domain.thresholds import StaleLimits
 
 JOBS_NAMED = 5
-_STARTS_IT = " starts it"  # how the warning ends; plans are stored with it
+_STARTS_IT = " starts it"  # the end of the warning; stored plans contain it
 
 
 @dataclass(frozen=True)
 class Load:
-    """The queue and who works on it. `stale_after`: past which age a beat no longer counts.
+    """The queue and its workers. `stale_after`: the age past which a heartbeat is stale.
 
-    `all_visible` is False when row-level security may hide rows from the role that read them. `answered`: the API's
-    good answers before it stopped answering well.
+    `all_visible` is False if row-level security may hide rows from the role that read them. `answered`: the API's ok
+    answers before it stopped answering well.
     """
 
     stale_after: StaleLimits
@@ -41,11 +41,11 @@ class Load:
 
     @property
     def as_of(self) -> datetime | None:
-        """The database's clock at the reading; None when it did not answer."""
+        """The database's clock when it was read; None if it did not answer."""
         return None if isinstance(self.queue, Unavailable) else self.queue.as_of
 
     def workers(self, services: Iterable[Service]) -> list[Heartbeat]:
-        """The workers of these services that beat; none when that cannot be seen."""
+        """The living workers of these services; empty if that cannot be read."""
         if isinstance(self.beats, Unavailable) or self.as_of is None:
             return []
         types = {service.worker_type for service in services} - {None}
@@ -53,7 +53,7 @@ class Load:
         return [beat for beat in self.beats if beat.worker_type in types and beat.is_beating(now, self.stale_after)]
 
     def held(self, services: Iterable[Service]) -> list[RunningJob]:
-        """The jobs that living workers of these services work on, the longest running first."""
+        """The jobs that living workers of these services hold, the longest running first."""
         if isinstance(self.running, Unavailable):
             return []
         ids = {beat.worker_id for beat in self.workers(services)}
@@ -61,8 +61,8 @@ class Load:
 
 
 def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> list[str]:
-    """What is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest since
-    02:58 UTC; 318 pending", then the jobs by name. What cannot be seen is shown as unknown."""
+    """The work that is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest
+    since 02:58 UTC; 318 pending", then the jobs by name. A number that cannot be read is shown as unknown."""
     if all(service.worker_type is None for service in services):
         return []
     if isinstance(load.beats, Unavailable) or load.as_of is None:
@@ -77,7 +77,7 @@ def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> li
 
 
 def backlog(load: Load) -> list[str]:
-    """How much waits: "318 pending, oldest since 02:53 UTC"."""
+    """The backlog: "318 pending, oldest since 02:53 UTC"."""
     queue = load.queue
     if isinstance(queue, Unavailable):
         return []
@@ -87,7 +87,7 @@ def backlog(load: Load) -> list[str]:
 
 
 def doubts(load: Load) -> list[str]:
-    """What cannot be seen, one line a source."""
+    """The facts that cannot be read, one line per source."""
     missing = {fact for fact in (load.queue, load.running, load.beats) if isinstance(fact, Unavailable)}
     lines = sorted(f"the {fact.source} does not report what runs: {fact.why}" for fact in missing)
     if not load.all_visible:
@@ -116,14 +116,14 @@ def _named(jobs: Sequence[RunningJob]) -> list[str]:
     return ["running jobs: " + ", ".join(f"{job.id[:8]} ({job.job_type})" for job in jobs[:JOBS_NAMED]) + more]
 
 
-STOP_GRACE_S = 20  # for the job under way after SIGTERM (services/job_queue)
+STOP_GRACE_S = 20  # for the running job after SIGTERM (services/job_queue)
 
 States = Mapping[Service, ServiceState] | Unavailable
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A service as a plan needs it: known to Railway and deployed once."""
+    """A service that a plan can start from: Railway knows it, and something was deployed to it."""
 
     service: Service
     state: ServiceState
@@ -131,7 +131,7 @@ class Standing:
 
 
 def find_state(states: States, service: Service) -> ServiceState | NoPlan:
-    """What Railway reports of the service, or why there can be no plan for it."""
+    """Railway's report of the service, or why there can be no plan for it."""
     state = deployments.find_state(states, service)
     if isinstance(state, Unavailable):
         return unavailable(state)
@@ -143,7 +143,7 @@ def find_state(states: States, service: Service) -> ServiceState | NoPlan:
 
 
 def find_standing(states: States, service: Service) -> Standing | NoPlan:
-    """The same for a service that something was deployed to."""
+    """The service with its current deployment, or why there can be no plan for it."""
     state = find_state(states, service)
     if isinstance(state, NoPlan):
         return state
@@ -157,7 +157,7 @@ def find_standing(states: States, service: Service) -> Standing | NoPlan:
 
 
 def unavailable(fact: Unavailable) -> NoPlan:
-    """No plan without this source."""
+    """There is no plan without this source."""
     return NoPlan(
         f"{fact.source} is required and not available: {fact.why}",
         "try again, or check the settings",
@@ -167,7 +167,7 @@ def unavailable(fact: Unavailable) -> NoPlan:
 
 
 def draining_doubts(state: ServiceState) -> list[str]:
-    """Warnings when a worker would be killed before it has finished or handed back its job."""
+    """A warning if a worker would be killed before it has finished or handed back its job."""
     drains = state.draining_seconds
     if state.service.worker_type is None:
         return []
@@ -182,7 +182,7 @@ def draining_doubts(state: ServiceState) -> list[str]:
 
 
 def coming_doubts(state: ServiceState, so: str = "wait until it has finished") -> list[str]:
-    """A warning when a deployment is on its way to the service, and what follows from it."""
+    """A warning if a deployment of the service is in progress, and its consequence."""
     latest = state.latest
     if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL:
         sha = short_sha(latest.commit_sha)
@@ -193,22 +193,22 @@ def coming_doubts(state: ServiceState, so: str = "wait until it has finished") -
 
 
 def starts_stopped(service: Service, change: str) -> str:
-    """The warning of a plan that starts what is stopped; `find_started` finds it again."""
+    """The warning of a plan that starts a stopped service; `find_started` finds it again."""
     return f"{service.short} is stopped, and a {change}{_STARTS_IT}"
 
 
 def find_started(warnings: Iterable[str]) -> tuple[str, ...]:
-    """The warnings that name a stopped service which the plan would start."""
+    """The warnings about a stopped service that the plan would start."""
     return tuple(line for line in warnings if line.endswith(_STARTS_IT))
 
 
 def commit_words(deployment: Deployment) -> str:
-    """ "8d02b64e (Index failed jobs)", as far as Railway reports."""
+    """ "8d02b64e (Index failed jobs)", as far as Railway reports it."""
     return f"{deployment.name} ({deployment.subject})" if deployment.subject else deployment.name
 
 
 def replicas_words(count: int | None) -> str:
-    """ "2 replicas"; also when the number is unknown."""
+    """ "2 replicas"; "an unknown number of replicas" for None."""
     return "an unknown number of replicas" if count is None else counted(count, "replica")
 
 
@@ -216,7 +216,7 @@ Locks = Mapping[Service, Lock] | Unavailable
 
 
 def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> NoPlan | None:
-    """Why these services cannot be deployed to; None when none is locked. Locks that cannot be read refuse too."""
+    """Why these services cannot be deployed to; None if none is locked. Locks that cannot be read refuse too."""
     if isinstance(locks, Unavailable):
         return unavailable(locks)
     held = [locks[service] for service in services if service in locks]
@@ -231,26 +231,26 @@ def refuse_locked(locks: Locks, services: Sequence[Service], now: datetime) -> N
     )
 
 
-BUILD_S = 1200  # a build from the commit, then the same
-SHA_S = 120  # the new process beats or answers within a minute
+BUILD_S = 1200  # the same after a build from the commit
+SHA_S = 120  # the new process beats or answers within 60 s
 STOP_MARGIN_S = 60  # on top of the draining time: Railway's own bookkeeping
-SAMPLE_HEALTH_S = 30  # the golden path wants an API that is healthy already; this is for one that is just restarting
-SAMPLE_S = 300  # one small file: seconds, behind what waits before it
-JOBS_S = 300  # a requeued job is taken up in seconds, and its retries back off
-UNSET_DRAINING_S = 60  # waited for when Railway does not say what is configured
+SAMPLE_HEALTH_S = 30  # the golden path needs a healthy API; this is time for one that is just restarting
+SAMPLE_S = 300  # one small file: seconds, after the jobs before it
+JOBS_S = 300  # a requeued job is claimed in seconds, and its retries back off
+UNSET_DRAINING_S = 60  # used if Railway does not report the configured value
 
 
 def stop_timeout_s(draining_s: int | None) -> int:
-    """How long the last process of a service may take to end."""
+    """Seconds that the last process of a service may take to end."""
     return (UNSET_DRAINING_S if draining_s is None else draining_s) + STOP_MARGIN_S
 
 
-# Starting a stopped service is a redeploy, and Railway knows no other way.
+# Railway can start a stopped service only by redeploying it.
 NEW_VARIABLES = "it starts with the current variables, even after a rollback to older ones"
 
 
 def stop(found: Standing, from_: int) -> Iterator[Step]:
-    """Stop a service gracefully, wait for its last process, and look for the jobs that it left."""
+    """Stop a service gracefully, wait for its last process, and check for orphaned jobs."""
     yield StopService(found.service, found.current.id, from_)
     yield AwaitStopped(found.service, stop_timeout_s(found.state.draining_seconds))
     if found.service.worker_type:
@@ -260,7 +260,7 @@ def stop(found: Standing, from_: int) -> Iterator[Step]:
 def fall_back(steps: Sequence[Step], failed: int) -> tuple[Step, ...]:
     """The steps to execute after step `failed` (an index): prove that it changed nothing, then undo those before it.
 
-    Empty when everything stays as it is, because it is unknown how far the failed step got.
+    Empty if everything stays as it is, because it is unknown how far the failed step got.
     """
     proof = steps[failed].prove_unchanged()
     return (proof, *(back for step in steps[:failed] for back in step.undo())) if proof else ()

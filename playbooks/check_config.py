@@ -1,4 +1,4 @@
-"""Can the bot itself do its work: are its settings complete, and do its sources answer?
+"""Check that the bot's own settings are complete and that its sources answer
 
 When:   after the first deploy of the bot, and when a command says that something is not configured.
 Effect: none, it only reads.
@@ -30,17 +30,15 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Facts:
-    """`operators`, `approvers`: the Slack ids that are listed, None when the variable is malformed.
+    """`operators`, `approvers`: the listed Slack ids, None if the variable is malformed.
 
-    `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
-    no one can get it done, None when people can; empty when the policy cannot be used. `outside_targets`: how many
-    targets there are outside Slack. `is_monitored`: whether an outside monitor watches the bot.
-    `schedule`: of the on-call file, None without one that can be used. `absent`, `calendars`: see
-    `playbooks.checks.oncall.Facts`.
-    `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
-    `user_groups`: those that do not follow their rotation, and why. `model`: what answers in words, None without a key.
-    `refused`: messages that Slack refused permanently in the last 24 h.
-    `system_problem`: why nothing may be changed in the database.
+    `sources`: for each source that was read, why it did not answer, None if it did. `gaps`: for each change, why no one
+    can request or approve it, None if people can; empty if the policy cannot be used. `outside_targets`: the number of
+    targets outside Slack. `is_monitored`: True if an outside monitor watches the bot. `schedule`: of the on-call file,
+    None without a usable one. `absent`, `calendars`: see `playbooks.checks.oncall.Facts`. `channel_problem`: why the
+    incidents channel takes no messages, None if it does or if that is not known. `user_groups`: those that do not
+    follow their rotation, and why. `model`: the model that answers in words, None without a key. `refused`: messages
+    that Slack refused permanently in the last 24 h. `system_problem`: why nothing may be changed in the database.
     """
 
     groups: Sequence[Group]
@@ -102,7 +100,7 @@ def _check_list(role: str, verb: str, listed: Sequence[str] | None) -> Finding:
 
 
 def _counted_ids(listed: Sequence[str]) -> str:
-    """ "1 user group and 2 people": how many are in a group only Slack knows."""
+    """ "1 user group and 2 people": only Slack knows how many people are in a group."""
     groups = sum(map(is_group, listed))
     parts = [counted(groups, "user group")] if groups else []
     people = len(listed) - groups
@@ -111,7 +109,7 @@ def _counted_ids(listed: Sequence[str]) -> str:
 
 
 def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding]:
-    """Changes that no one can request or approve: better found now than during an incident."""
+    """Find changes that no one can request or approve: better now than during an incident."""
     findings = [
         Finding(f"policy.{change}", Status.WARN, f"{change}: {why}", "add people to the policy, or to its lists")
         for change, why in gaps.items()
@@ -137,7 +135,7 @@ def _check_limits(limits: StaleLimits, system: System) -> Finding:
 
 
 def _check_outside_targets(count: int) -> Finding:
-    """Slack may be muted at night."""
+    """Warn if there is no target outside Slack, which may be muted at night."""
     evidence = {"targets": count}
     if count == 0:
         detail = "no PAGER_WEBHOOK_URL, PAGER_ROUTING_KEY or PAGER_EMAIL is set, and Slack may be muted at night"
@@ -168,9 +166,9 @@ def _check_model(model: str | None) -> list[Finding]:
 
 
 def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Finding]:
-    """Slack accepted them in no form: each page was sent elsewhere, and all are in the log."""
+    """Report messages that Slack accepted in no form: each page was sent elsewhere, and all are in the log."""
     if isinstance(refused, Unavailable) or not refused:
-        return []  # that the database is away is said already
+        return []  # another finding already says that the database is unavailable
     newest = refused[0]
     return [
         Finding(
@@ -192,7 +190,7 @@ def _check_oncall(facts: Facts) -> list[Finding]:
             *check_absent(facts.schedule, facts.absent),
         ]
     if any(group.name == "oncall" and group.faults for group in facts.groups):
-        return []  # said already, with the line
+        return []  # another finding already reports it, with the line
     detail = "incidents page the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"
     return [Finding("oncall.schedule", Status.WARN, "there is no on-call file", detail)]
 

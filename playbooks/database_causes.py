@@ -1,6 +1,6 @@
-"""Looks for causes in the database: it does not answer, refuses writes, lacks migrations or rights.
+"""Finds causes in the database: it does not answer, refuses writes, or lacks migrations or rights.
 
-Each finder names a cause only on its own evidence, and says what to do about that.
+Each finder names a cause only on its own evidence, and says what to do about it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ SUPABASE_STATUS = NextStep("Supabase's status", url="https://status.supabase.com
 
 @dataclass(frozen=True)
 class _Class:
-    """Why a database does not take us: words of the reason, and what fits them. `title_since`: before "since 08:32"."""
+    """A class of reasons why the database refuses us: words of the reason, with the matching title and next step.
+    `title_since`: the title before "since 08:32"."""
 
     words: tuple[str, ...]
     title: str
@@ -82,13 +83,13 @@ _CLASSES = (
 
 
 def find_database(found: Found) -> Iterator[Cause]:
-    """No process reaches it, or only the bot does not."""
+    """No process reaches the database, or only the bot doesn't."""
     reachable, api = found.one("database.reachable"), found.one("api.health")
     if reachable is None or reachable.status is Status.OK:
         return
     sources = frozenset({reachable.check})
     if api is not None and api.evidence.get("db_connected") is True:
-        title = "Only the bot can't reach the database"  # the time since when stands behind it
+        title = "Only the bot can't reach the database"  # followed by the time since when
         do = f"The services may be fine: api reaches it. Verify SUPABASE_DB_URL of the bot. ({reachable.detail})"
         finding = replace(reachable, title=title, detail=do, next_step=CONFIG)
         yield Cause(Kind.NO_ACCESS, finding, sources, found.database_since)
@@ -107,7 +108,7 @@ def find_database(found: Found) -> Iterator[Cause]:
 
 
 def find_refused_writes(found: Found) -> Iterator[Cause]:
-    """It answers, and stores nothing: workers and API fail one after the other."""
+    """The database answers reads but stores nothing: workers and API fail one after the other."""
     refused = found.one("database.writes")
     if refused is not None and refused.status is Status.FAIL:
         title = "The database accepts no writes"
@@ -130,7 +131,7 @@ def find_migrations(found: Found) -> Iterator[Cause]:
 
 
 def find_permissions(found: Found) -> Iterator[Cause]:
-    """A right that is missing, or a process with another role; the log alone shows it too."""
+    """A missing right, or a process with another role; the log may be the only evidence."""
     lines = [one for one in found.saying("permission denied") if one.status is Status.FAIL]
     refused = [*found.wrong("drift.rights"), *found.wrong("roles"), *lines]
     if not refused:
@@ -138,7 +139,7 @@ def find_permissions(found: Found) -> Iterator[Cause]:
     first, *others = refused
     same = sum(one.check.startswith("drift.rights.") for one in others)
     more = f", and {counted(same, 'more object')}" if same else ""
-    if ADOPT_AGAIN in first.detail:  # our migrations repair nothing in an existing system
+    if ADOPT_AGAIN in first.detail:  # our migrations don't change an existing system
         do = ""
     elif first.check.startswith("drift."):
         do = "Apply the migrations, or grant it again."
@@ -150,7 +151,7 @@ def find_permissions(found: Found) -> Iterator[Cause]:
 
 
 def find_no_access(found: Found) -> Iterator[Cause]:
-    """The bot reaches the database, and what we operate does not."""
+    """The bot reaches the database, but operated services don't."""
     reachable = found.one("database.reachable")
     if reachable is None or reachable.status is not Status.OK:
         return

@@ -1,8 +1,8 @@
 """Build one commit and deploy it (runbook, "Deployment Verification")
 
 When:   a commit should go live, or an earlier one has to be built again because its image is gone.
-Effect: the commit is built and deployed with the variables of now, and proved by the service's own word.
-Undo:   roll back to what serves now.
+Effect: the commit is built and deployed with the current variables, and verified by the service's own report.
+Undo:   roll back to the deployment that serves now.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ STEPS = (NextStep("What is deployed", "sha"),)
 
 @dataclass(frozen=True)
 class Facts:
-    """`deployments`: each service's newest ones, from which a short SHA is completed.
+    """`deployments`: each service's newest ones, used to complete a short SHA.
 
-    `schema`: what the pending migrations do. `examined_of`: the commit whose migration files were compared, which is
-    the bot's; None when it is not known. `since`: the applied migrations of the operated system that came after a
-    service left the commit, and those that the bot has no files of; `since_schema`: what they did.
+    `schema`: the effects of the pending migrations. `examined_of`: the commit whose migration files were compared,
+    which is the bot's; None if it is not known. `since`: the applied migrations of the operated system that came after
+    a service left the commit, and those that the bot has no files of; `since_schema`: their effects.
     """
 
     environment: str
@@ -81,7 +81,8 @@ class Facts:
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Plan | NoPlan:
-    """`scope` is the word for the services ("api", "workers", "all"); `sha` has 7 to 40 characters."""
+    """A plan to deploy a commit. `scope` is the word for the services ("api", "workers", "all"); `sha` has 7 to 40
+    characters."""
     whole = _complete(facts, sha)
     if isinstance(whole, NoPlan):
         return whole
@@ -109,7 +110,7 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Pla
 
 
 def _complete(facts: Facts, sha: str) -> str | NoPlan:
-    """The whole SHA: Railway builds nothing from a part of one, and a part may mean two commits."""
+    """The whole SHA: Railway can't build from a short one, which may also stand for two commits."""
     known = sorted({one.commit_sha for one in _known(facts) if one.commit_sha and same_sha(one.commit_sha, sha)})
     if len(known) > 1:
         return NoPlan(f"{sha} means more than one commit: {', '.join(known)}", "write more characters", STEPS)
@@ -133,7 +134,7 @@ def _known(facts: Facts) -> Iterator[Deployment]:
 
 
 def _unread(facts: Facts, services: Iterable[Service]) -> dict[Service, Unavailable]:
-    """Those of which Railway does not list the deployments."""
+    """The services whose deployments Railway does not list."""
     listed = {service: facts.deployments.get(service) for service in services}
     return {service: one for service, one in listed.items() if isinstance(one, Unavailable)}
 
@@ -155,7 +156,7 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
 
 
 def _is_critical(facts: Facts, states: Sequence[ServiceState]) -> bool:
-    """Whether it destroys something, or brings code that doesn't work with what has been destroyed since."""
+    """True if it destroys something, or deploys code that doesn't work without objects destroyed since."""
     if _migrates(states) and is_destructive(facts.pending, facts.schema):
         return True
     if isinstance(facts.since_schema, Unavailable):
@@ -164,7 +165,7 @@ def _is_critical(facts: Facts, states: Sequence[ServiceState]) -> bool:
 
 
 def _migrates(states: Sequence[ServiceState]) -> bool:
-    """The pre-deploy command of the API applies migrations."""
+    """True if the API is deployed: its pre-deploy command applies migrations."""
     return any(state.service.is_api for state in states)
 
 
@@ -177,8 +178,8 @@ def _steps(state: ServiceState, sha: str) -> Iterator[Step]:
 
 
 def _undo(facts: Facts, states: Sequence[ServiceState]) -> str | None:
-    """Back to what stands there now; a service that was never deployed has nowhere to go back to, and no code has that
-    doesn't work with the new schema."""
+    """The rollbacks to the current deployments; None for services that were never deployed, and if the old code doesn't
+    work with the new schema."""
     if _migrates(states) and find_breaking(facts.pending, facts.schema):
         return None
     backs = [f"rollback {state.service.short} to {_name(state.current)}" for state in states if state.current]
@@ -206,7 +207,8 @@ def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[
 
 
 def _may_bring_others(facts: Facts, sha: str) -> bool:
-    """Whether the commit may have migrations that the bot has no files of: one that ran before has applied its own."""
+    """True if the commit may have migrations that the bot has no files of; a commit that ran before has applied its
+    own."""
     is_ours = facts.examined_of is not None and same_sha(facts.examined_of, sha)
     return not is_ours and all(one.commit_sha != sha for one in _known(facts))
 

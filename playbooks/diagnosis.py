@@ -1,4 +1,4 @@
-"""Looks for causes in findings, in the database and in the services, and folds the rest. Pure."""
+"""Finds the causes of findings, in the database and in the services, and folds the other findings. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def diagnose(
     working: Mapping[Service, int] = MappingProxyType({}),
     system: System,
 ) -> Diagnosed:
-    """The causes among the findings, each with what follows from it; the most urgent cause first.
+    """The causes among the findings, each with the findings that follow from it; the most urgent cause first.
 
     `working`: the run of ours that acts on a service now.
     """
@@ -51,8 +51,8 @@ def diagnose(
 
 
 def _excused(cause: Cause, working: Mapping[Service, int]) -> Cause:
-    """A process that is gone, an API that is silent, or a deployment that does not run yet, while a run stops or starts
-    it: no reason to act besides."""
+    """Lower a missing process, a silent API or an unfinished deployment to a warning while a run stops or starts the
+    service: no other action is needed."""
     run = working.get(cause.service) if cause.service else None
     if cause.service is None or run is None or cause.kind not in (Kind.WORKER, Kind.API, Kind.DEPLOY):
         return cause

@@ -1,4 +1,4 @@
-"""What is wrong, why, and what is to be done? (runbook, "Troubleshooting", "Debug Commands")
+"""Report every problem with its cause and the next step (runbook, "Troubleshooting", "Debug Commands")
 
 When:   an alert or `health` says that something is wrong, and the logs alone do not show what.
 Effect: none, it only reads.
@@ -21,9 +21,9 @@ from services.domain.jobs import FailedJob
 from services.domain.services import Service
 from services.domain.text import counted
 
-TITLES_LENGTH = 70  # characters of what is fine in one area: two lines on a phone
+TITLES_LENGTH = 70  # characters for the titles without a problem in one area: two lines on a phone
 
-# Area -> the first words of the names of its checks, in the order in which one area's problem causes another's.
+# Area -> the first words of its checks' names. The problems of an area may cause those of later areas.
 AREAS: Mapping[str, tuple[str, ...]] = {
     "Database": ("database",),
     "Drift": ("drift",),
@@ -46,7 +46,7 @@ _AREA_OF = {word: area for area, words in AREAS.items() for word in words}
 
 @dataclass(frozen=True)
 class Facts:
-    """Health's and env's facts, and what only the doctor looks at. `failed`: jobs of the last hour."""
+    """The facts of `health` and `env`, and those that only `doctor` reads. `failed`: jobs of the last hour."""
 
     health: health.Facts
     env: env.Facts
@@ -61,8 +61,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Report:
-    """`diagnosed`: every finding, under the cause that explains it. `past`: what was wrong and is over. `areas`: one
-    line an area in which something is unknown or all is fine."""
+    """`diagnosed`: every finding, under the cause that explains it. `past`: problems that are over. `areas`: one line
+    per area with an unknown fact, and per area without a problem."""
 
     diagnosed: Diagnosed
     past: tuple[Finding, ...]
@@ -70,22 +70,24 @@ class Report:
 
     @property
     def wrong(self) -> tuple[Finding, ...]:
-        """What no cause explains, each with its row of the troubleshooting table where its evidence is there."""
+        """The problems that no cause explains, each with its row of the troubleshooting table if its evidence is
+        there."""
         return tuple(finding for finding in self.diagnosed.rest if finding.status in _WRONG)
 
     @property
     def unknown(self) -> tuple[Finding, ...]:
-        """One finding an area of which something is not known: a silent source hides a dozen checks at once."""
+        """One finding per area with an unknown fact: a silent source hides a dozen checks at once."""
         return tuple(finding for finding in self.areas if finding.status is Status.UNKNOWN)
 
     @property
     def fine(self) -> tuple[Finding, ...]:
-        """The areas in which all is fine."""
+        """The areas without a problem."""
         return tuple(finding for finding in self.areas if finding.status is Status.OK)
 
     @property
     def findings(self) -> list[Finding]:
-        """All lines: causes and what follows from them, what else is wrong or unknown, what is over, what is fine."""
+        """All lines: causes with the findings that follow from them, other problems, unknowns, past problems, and areas
+        without a problem."""
         explained = [one for item in self.diagnosed.diagnoses for one in (item.finding, *item.follows)]
         return [*explained, *self.wrong, *self.unknown, *self.past, *self.fine]
 
@@ -95,7 +97,7 @@ class Report:
 
 
 def as_stored(facts: Facts) -> Facts:
-    """The same for a report that is read later: with clock times, because an age would grow wrong."""
+    """The same facts for a report that is read later: with clock times, because an age would become wrong."""
     return replace(
         facts,
         health=replace(facts.health, stored=True),
@@ -105,7 +107,7 @@ def as_stored(facts: Facts) -> Facts:
 
 
 def report(facts: Facts) -> Report:
-    """What is wrong and why, the cause before what follows from it."""
+    """The problems and their causes, each cause before the findings that follow from it."""
     found = list(map(_with_row, _checks(facts)))
     diagnosed = health.diagnose_with(facts.health, found)
     areas: dict[str, list[Finding]] = {area: [] for area in AREAS}
@@ -136,7 +138,7 @@ def _checks(facts: Facts) -> Iterator[Finding]:
 
 
 def _line(area: str, findings: Sequence[Finding], *, is_busy: bool) -> Finding | None:
-    """None for an area in which something is wrong: that has lines of its own."""
+    """An area's line; None for an area with a problem, which has lines of its own."""
     unknown = [finding for finding in findings if finding.status is Status.UNKNOWN]
     if unknown:
         more = f" ({len(unknown) - 1} more unknown)" if len(unknown) > 1 else ""
@@ -157,14 +159,14 @@ def _line(area: str, findings: Sequence[Finding], *, is_busy: bool) -> Finding |
 
 
 def _shortly(titles: Sequence[str]) -> str:
-    """As many as fit, at least one, and how many more there are."""
+    """As many titles as fit, at least one, and the number of the others."""
     shown = [title for n, title in enumerate(titles) if n == 0 or len("; ".join(titles[: n + 1])) <= TITLES_LENGTH]
     more = [f"{len(titles) - len(shown)} more"] if len(titles) > len(shown) else []
     return "; ".join([*shown, *more])
 
 
 def _with_row(finding: Finding) -> Finding:
-    """With its row of the troubleshooting table, where it has none yet and its evidence is there."""
+    """The finding with its row of the troubleshooting table, if it has none yet and its evidence is there."""
     is_explained = finding.status not in _WRONG or "symptom" in finding.evidence
     symptom = None if is_explained else _symptom(finding)
     if symptom is None:
@@ -175,7 +177,7 @@ def _with_row(finding: Finding) -> Finding:
 
 
 def _symptom(finding: Finding) -> Symptom | None:
-    """The row that fits what the check saw. A crash alone is no crash loop: only the log shows of that."""
+    """The row that fits the check's evidence. A crash alone is no crash loop: only the log shows that."""
     kind, _, what = finding.check.partition(".")
     if kind in ("api", "intake"):
         return Symptom.API_503 if _is_server_error(finding) else None
@@ -187,20 +189,20 @@ def _symptom(finding: Finding) -> Symptom | None:
 
 
 def _is_server_error(finding: Finding) -> bool:
-    """The API's own word that it lacks its database is a cause of its own."""
+    """True for a server error; False if the API itself reports that it lacks its database, which is another cause."""
     status = finding.evidence.get("http_status")
     return isinstance(status, int) and status >= 500 and finding.evidence.get("db_connected") is not False
 
 
 def _is_well(seen: Sequence[Finding], service: Service) -> bool:
-    """Whether the live checks of a service find nothing."""
+    """True if the live checks of a service find no problem."""
     live = ("api.health", "intake.health", f"heartbeats.{service.short}", f"workers.{service.short}")
     own = [finding for finding in seen if finding.check in live and finding.service is service]
     return bool(own) and all(finding.status is Status.OK for finding in own)
 
 
 def _log(facts: logs.Facts) -> Iterator[Finding]:
-    """What shows success is for `logs`; here it is enough that nothing shows a failure."""
+    """Findings about failures only; signs of success are for `logs`."""
     findings = logs.check(facts)
     wrong = [finding for finding in findings if finding.status is not Status.OK or finding.was_wrong]
     short = facts.service.short
@@ -209,7 +211,7 @@ def _log(facts: logs.Facts) -> Iterator[Finding]:
 
 
 def _security(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Counted only: the answer may be read by many, and the audit's own is for the requester."""
+    """Only the number of exposures: many people may read this answer, and the audit's own is for its requester."""
     wrong = [finding for finding in findings if finding.status is not Status.OK]
     if not wrong or worst(wrong) is Status.UNKNOWN:
         yield from findings
@@ -220,7 +222,7 @@ def _security(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _variables(service: Service, findings: Sequence[Finding]) -> Finding:
-    """One line for all of them; their values are shown nowhere."""
+    """One line for all variables of a service; their values are shown nowhere."""
     name, short = f"env.{service.short}", service.short
     wrong = [finding for finding in findings if finding.status is not Status.OK]
     if not wrong:

@@ -1,4 +1,4 @@
-"""Are each service's variables there, well-formed and of one mind? (runbook, "Required Environment Variables")
+"""Check that each service's variables are set, well-formed and consistent (runbook, "Required Environment Variables")
 
 When:   a service does not start, or talks to the wrong project; before a first deploy.
 Effect: none, it only reads; no value is ever shown.
@@ -21,7 +21,7 @@ from services.domain.systems import OperatedService, System
 
 @dataclass(frozen=True)
 class Facts:
-    """`variables`: for each service looked at, what Railway renders for it."""
+    """`variables`: for each checked service, the variables that Railway renders for it."""
 
     variables: Mapping[Service, Mapping[str, Secret] | Unavailable]
     services: Mapping[Service, ServiceState] | Unavailable
@@ -32,7 +32,7 @@ class Facts:
 
 
 def check(facts: Facts) -> dict[Service, list[Finding]]:
-    """The findings of each service that was looked at."""
+    """The findings of each checked service."""
     operated = (facts.system.find(service) for service in facts.variables)
     return {one.service: _check_service(facts, one) for one in operated if one is not None}
 

@@ -1,4 +1,4 @@
-"""Which jobs failed, and in how many different ways? (runbook, "Log Queries")
+"""List failed jobs, grouped by error (runbook, "Log Queries")
 
 When:   `health` shows failed jobs, or batches stay unfinished.
 Effect: none, it only reads.
@@ -14,13 +14,14 @@ from datetime import datetime
 from services.domain.jobs import FailedJob
 from services.domain.masking import error_class, template
 
-SAMPLES = 3  # ids shown of each group
+SAMPLES = 3  # ids shown per group
 NO_MESSAGE = "no error message"
 
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Jobs of one type that failed in one way. `error` is the masked template; `attempts` are the fewest and the most.
+    """Jobs of one type that failed in one way. `error` is the masked template; `attempts` are the lowest and the
+    highest number.
 
     `sample_ids`: the newest first. `sample`: the newest one's error, as the requester may read it.
     """
@@ -42,16 +43,17 @@ class FailureGroup:
 
 
 def group_key(job_type: str, error: str) -> str:
-    """The name of the group of jobs of a type with this masked error."""
+    """The name of the group of jobs of this type with this masked error."""
     return "g-" + hashlib.sha256(f"{job_type}\n{error}".encode()).hexdigest()[:8]
 
 
 def group(
     jobs: Sequence[FailedJob], *, shape: Callable[[str], str] = template, show: Callable[[str], str] | None = None
 ) -> list[FailureGroup]:
-    """One group a job type and error, the largest first, then the newest.
+    """One group per job type and error, the largest first, then the newest.
 
-    `shape` makes the error's template, `show` what the requester sees of the newest one; None shows the template.
+    `shape` makes the error's template, `show` the text of the newest one that the requester sees; None shows the
+    template.
     """
     found: dict[tuple[str, str], list[FailedJob]] = {}
     for job in jobs:

@@ -1,7 +1,7 @@
-"""Hold changes back for a while, or in windows that come again
+"""Freeze changes for a while, or in recurring windows
 
 When:   a service must not change: during a migration by hand, before a weekend.
-Effect: deploys, redeploys, scaling and the golden path have no plan, unless their requester asks for an exception; a
+Effect: deploys, redeploys, scaling and the golden path are refused, unless their requester asks for an exception; a
         rollback, a restart and the emergency stop go ahead.
 Undo:   unfreeze.
 """
@@ -19,8 +19,8 @@ from services.domain.errors import Unavailable
 from services.domain.freezes import Freeze, freeze_words, in_force, listed, upcoming
 from services.domain.text import dated_time
 
-EXCEPTION = "exception"  # the parameter with the reason for which a change goes ahead in spite of freezes
-EXCEPTED = "freezes"  # and the one with their numbers: "3,5"
+EXCEPTION = "exception"  # the parameter with the reason for an exception from freezes
+EXCEPTED = "freezes"  # the parameter with the freezes' numbers: "3,5"
 SOON = timedelta(hours=12)
 SEE = (NextStep("The freezes", "freeze"),)
 
@@ -28,19 +28,19 @@ Freezes = Sequence[Freeze] | Unavailable
 
 
 def excepted(parameters: Mapping[str, str]) -> frozenset[int]:
-    """The freezes that the approvers of a change have agreed to pass."""
+    """The freezes from which the approvers of a change granted an exception."""
     return frozenset(int(number) for number in parameters.get(EXCEPTED, "").split(",") if number.isdigit())
 
 
 def in_the_way(freezes: Sequence[Freeze], plan: Plan, moment: datetime) -> list[Freeze]:
-    """Those in force that the plan has no exception from."""
+    """The freezes in force from which the plan has no exception."""
     passed = excepted(plan.parameters)
     return [one for one in in_force(freezes, plan.services, moment) if one.id not in passed]
 
 
 def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str, passed: str) -> Plan | NoPlan:
-    """The plan of a change that freezes hold back. `exception`: the reason for one, if it is asked for; `passed`: the
-    freezes that it is from, where the plan is made again."""
+    """The plan of a change that freezes apply to, or why it is refused. `exception`: the reason for a requested
+    exception; `passed`: the freezes that it covers, if the plan is made again."""
     if isinstance(freezes, Unavailable):
         return unavailable(freezes)
     found = in_force(freezes, plan.services, moment)
@@ -65,7 +65,8 @@ def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str,
 
 
 def go_ahead(plan: Plan, freezes: Freezes, moment: datetime) -> Plan:
-    """The plan of any other change: no freeze holds it back, and it names them as far as they are known."""
+    """The plan of any other change: no freeze refuses it, but its warnings name those in force, as far as they are
+    known."""
     found = () if isinstance(freezes, Unavailable) or not plan.services else in_force(freezes, plan.services, moment)
     return _with_warnings(plan, [f"{freeze_words(one, moment)}; {plan.playbook} goes ahead" for one in found])
 
@@ -83,7 +84,7 @@ def _refuse(held: Sequence[Freeze], moment: datetime) -> NoPlan:
 
 
 def _soon(freezes: Sequence[Freeze], plan: Plan, moment: datetime) -> list[str]:
-    """Freezes that begin before a person has had time to repair what the change breaks."""
+    """Freezes that begin before a person has had time to repair a failed change."""
     return [
         f"{one.scope} will be frozen from {dated_time(span.begins, moment)} by {one.by} ({one.reason})"
         for one, span in upcoming(freezes, plan.services, moment, moment + SOON)

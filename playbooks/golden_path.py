@@ -1,9 +1,9 @@
-"""Does a file still go all the way, from the upload to validated rows? (runbook, "Golden Path Validation")
+"""Check that a file goes all the way, from the upload to validated rows (runbook, "Golden Path Validation")
 
 When:   after a deployment that touched the intake, or when in doubt.
-Effect: uploads one marked file of test data, follows it until it is completed, checks what came of it, and takes it
-        away again, however the run ends. It is never enforced, and no other batch is touched.
-Undo:   none needed; with `--keep` the batch stays, and `golden-path --clean` takes it away.
+Effect: uploads one marked file of test data, follows it until it is completed, checks its results, and removes it
+        again, however the run ends. It is never enforced, and no other batch is touched.
+Undo:   none needed; with `--keep` the batch stays, and `golden-path --clean` removes it.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ MOST_CLEANED = 20  # batches at a time
 
 @dataclass(frozen=True)
 class Facts:
-    """`sample`: the test file, or why it cannot be used. `left`: marked batches that are there, oldest first.
+    """`sample`: the test file, or why it cannot be used. `left`: marked batches that still exist, oldest first.
 
-    `under_way`: the numbers of golden paths that run now, each of which has a batch of its own. `in_production`:
-    whether the settings allow in production what cannot be removed again.
+    `under_way`: the numbers of golden paths that run now, each with its own batch. `in_production`: True if the
+    settings permit rows in production that cannot be removed again.
     """
 
     environment: str
@@ -61,12 +61,12 @@ class Facts:
 
     @property
     def is_upload(self) -> bool:
-        """Whether the system's rows stay and none of its workers takes part."""
+        """True if the system's rows stay and none of its workers takes part."""
         return self.system.golden_path is GoldenPathKind.UPLOAD
 
 
 def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
-    """`keep`: keep the batch for inspection."""
+    """A plan of one golden path. `keep`: keep the batch for inspection."""
     sample, refusal = facts.sample, _refuse(facts)
     if isinstance(sample, Unavailable):
         return NoPlan(
@@ -92,7 +92,8 @@ def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
 
 
 def _upload_plan(facts: Facts, sample: SampleFile) -> Plan:
-    """Two people agree in each environment, because nothing takes the rows back."""
+    """A plan for a system that keeps the rows. It needs two people in every environment, because nothing removes the
+    rows."""
     steps = (
         VerifyApiHealth(SAMPLE_HEALTH_S),
         UploadKeptSample(sample.checksum),
@@ -116,7 +117,7 @@ def _upload_plan(facts: Facts, sample: SampleFile) -> Plan:
 
 
 def plan_clean(facts: Facts) -> Plan | NoPlan:
-    """Takes away what earlier golden paths left."""
+    """A plan to remove the batches that earlier golden paths left."""
     if facts.is_upload:
         return NoPlan(
             f"the rows of an upload stay in the system {facts.system.name}",
@@ -146,7 +147,7 @@ def plan_clean(facts: Facts) -> Plan | NoPlan:
 
 
 def _refuse(facts: Facts) -> NoPlan | None:
-    """The runbook's prerequisites, in its order."""
+    """Why the runbook's prerequisites are not met, in the runbook's order; None if they are."""
     api, load = facts.api, facts.load
     if isinstance(api, Unavailable):
         return unavailable(api)

@@ -1,4 +1,4 @@
-"""Is everything well, and if not, what is the next step? (runbook, "Deployment Verification", "Troubleshooting")
+"""Check every part of the system, and name the next step (runbook, "Deployment Verification", "Troubleshooting")
 
 When:   at any time; it is the first thing to run when something seems wrong.
 Effect: none, it only reads.
@@ -27,14 +27,14 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock, the bot's own when there is no database; `now` is always the bot's.
+    """`as_of` is the database's clock, the bot's own if the database doesn't answer; `now` is always the bot's.
 
-    `environment` is None when the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
-    when the bot has not reached the database; None when it does, or does not know. `same_again`: deployments that runs
-    of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is shown
-    is read later, so with clock times. `api_answered`: the good answers of the API before it stopped
-    answering well; `api_bad_since`: since when an alert reports that it does not. None when that is not known.
-    `working`: the run of ours that acts on a service now, as far as that can be read.
+    `environment` is None if the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
+    when the bot has not reached the database; None if it does, or does not know. `same_again`: deployments that runs of
+    ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: the text is read
+    later, so it has clock times. `api_answered`: the API's ok answers before it stopped answering well;
+    `api_bad_since`: since when an alert reports that it does not; None if that is not known. `working`: the run of ours
+    that acts on a service now, as far as that can be read.
     """
 
     environment: str | None
@@ -65,7 +65,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Line:
-    """What was found about one subject: a service, or `database`, `queue`, `SHA`, `Railway`, `bot`.
+    """The findings about one subject: a service, or `database`, `queue`, `SHA`, `Railway`, `bot`.
 
     `findings`: the most urgent first.
     """
@@ -84,9 +84,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """`headline` makes sense alone, without the time since when the first cause is there. `more`: its end, which counts
-    what else is wrong; the time belongs before it. `lines`: what no cause of `diagnoses` explains, what is wrong first,
-    otherwise services, database, queue and the rest."""
+    """`headline` is a complete sentence, without the time of the first cause. `more`: its last part, the number of
+    other problems; the time belongs before it. `lines`: the findings that no cause of `diagnoses` explains, problems
+    first, otherwise services, database, queue and the rest."""
 
     headline: str
     status: Status
@@ -97,14 +97,14 @@ class Report:
 
     @property
     def cause(self) -> Cause | None:
-        """What the headline names; None when it names a line."""
+        """The cause that the headline names; None if it names a line."""
         first = self.diagnoses[0].cause if self.diagnoses else None
         lines = max((line.status.urgency for line in self.lines), default=0)
         return first if first and first.finding.status.urgency >= lines else None
 
     @property
     def link(self) -> str | None:
-        """The project in Railway, of whose services the findings have the addresses."""
+        """The address of the project in Railway, derived from the services' addresses in the findings."""
         links = (finding.evidence.get("link") for finding in self.findings)
         return next((link.partition("/service/")[0] for link in links if isinstance(link, str)), None)
 
@@ -118,13 +118,13 @@ class Report:
 
     @property
     def held(self) -> tuple[Finding, ...]:
-        """The freezes and locks among what is fine: nothing is wrong, and a deploy waits all the same."""
+        """The freezes and locks among the lines without a problem: a deploy is refused although nothing is wrong."""
         found = (finding for line in self.fine for finding in line.findings)
         return tuple(finding for finding in found if finding.check.startswith(("freeze.", "lock.")))
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Every finding, in the order for equally urgent ones: what users notice before its causes."""
+    """Every finding, in the order for equally urgent ones: symptoms that users notice before their causes."""
     all_visible = database.sees_all(facts.server)
     others = not isinstance(facts.services, Unavailable)
     sha_facts = sha.Facts(
@@ -171,7 +171,8 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def report(facts: Facts) -> Report:
-    """The findings of `check`: causes with what follows from them, the rest as one line a subject, under a headline."""
+    """The findings of `check` under a headline: causes with the findings that follow from them, the rest as one line
+    per subject."""
     findings = check(facts)
     diagnosed = diagnose_with(facts, findings)
     lines = sorted(_lines(diagnosed.rest, facts.system), key=_order)
@@ -181,7 +182,7 @@ def report(facts: Facts) -> Report:
 
 
 def diagnose_with(facts: Facts, findings: Sequence[Finding]) -> Diagnosed:
-    """The causes among findings that rest on these facts, and on more."""
+    """The causes among these findings, by the same facts; the findings may include others than `check`'s."""
     return diagnose(
         findings,
         facts.as_of,
@@ -193,20 +194,21 @@ def diagnose_with(facts: Facts, findings: Sequence[Finding]) -> Diagnosed:
 
 
 def _order(line: Line) -> tuple[int, bool]:
-    """The most urgent first; of what is unknown, first the sources that make others unknown too."""
+    """Sort key: the most urgent first; of the unknown, first the sources that make others unknown too."""
     return -line.status.urgency, line.status is Status.UNKNOWN and line.subject not in ("database", "Railway")
 
 
 def _beyond(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[Finding]:
-    """The database's other findings; a silent database is reported once."""
+    """The other findings that need the database; without its unknowns if the database is silent, which is reported
+    once."""
     return [f for f in findings if not (isinstance(server, Unavailable) and f.status is Status.UNKNOWN)]
 
 
 def _relevant(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
-    """What the SHAs add to the other findings.
+    """The findings about SHAs that add to the others.
 
-    One service's SHA is shown when it is wrong; an unknown one is shown once, for all, and not at all where each
-    service without a SHA is known to be down: that is no second problem.
+    A single service's SHA is shown if it is wrong; unknown ones are shown once, for all, and not at all if each service
+    without a SHA is known to be down: that is no second problem.
     """
     down = {finding.service.short for finding in others if finding.service and finding.status is Status.FAIL}
     relevant = [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]
@@ -222,7 +224,7 @@ _AREAS = {
     "deployment": "Railway",
     "sha": "SHA",
     "freeze": "freezes",
-}  # by the first word of a check's name, where it is not the subject
+}  # by the first word of a check's name, if that is not the subject
 
 
 def _lines(findings: Sequence[Finding], system: System) -> Iterator[Line]:
@@ -240,7 +242,7 @@ def _subject(finding: Finding) -> str:
 
 
 def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Sequence[Line]) -> tuple[str, str]:
-    """The sentence, and what counts the others after it."""
+    """The sentence about the first problem, and the number of others."""
     name = environment or "this environment"
     wrong = [line for line in lines if line.status is not Status.OK]
     headlines = [(one.finding.status, _lower(one.finding.title)) for one in diagnoses]
@@ -259,7 +261,7 @@ def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Se
 
 
 def _lower(title: str) -> str:
-    """A sentence as a part of another one."""
+    """A title as a part of another sentence."""
     return f"{title[:1].lower()}{title[1:]}" if title.startswith(("The ", "Only ")) else title
 
 
@@ -268,4 +270,4 @@ def _first(line: Line) -> str:
     return title if title.startswith(line.subject) or line.subject not in _NAMED else f"{line.subject}: {title}"
 
 
-_NAMED = ("queue",)  # "5 waiting" alone does not say what waits
+_NAMED = ("queue",)  # "5 waiting" alone does not name its subject

@@ -1,4 +1,4 @@
-"""Every worker with its beat, its job and its commit, what is wrong first (runbook, "Worker Heartbeat Check")
+"""List every worker with its heartbeat, job and commit, problems first (runbook, "Worker Heartbeat Check")
 
 When:   workers seem slow or missing; after scaling.
 Effect: none, it only reads.
@@ -21,20 +21,21 @@ from services.domain.status import Status
 
 
 class State(StrEnum):
-    """How a worker does, most urgent first."""
+    """The state of a worker, most urgent first."""
 
-    MISSING = "missing"  # Railway should run it, and no worker was ever seen in that place
+    MISSING = "missing"  # Railway should run it, but there was never a heartbeat of it
     STALE = "stale"  # it stopped sending heartbeats and was not replaced
-    FAILING = "failing"  # it beats, and says that something is wrong
-    DEGRADED = "degraded"  # it beats, and says that it does not do all that it should
+    FAILING = "failing"  # it beats, and reports an error
+    DEGRADED = "degraded"  # it beats, and reports reduced operation
     STUCK = "stuck"
     BEATING = "beating"
-    REPLACED = "replaced"  # it died, and as many as should be there are beating
+    REPLACED = "replaced"  # it died, and as many workers as expected are beating
 
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """One worker, or (`MISSING`) the place of one. `job_age` is None without a job; `age` is the beat's."""
+    """One worker, or (`MISSING`) the place of a missing one. `job_age` is None without a job; `age` is the
+    heartbeat's."""
 
     state: State
     worker_type: str
@@ -44,16 +45,16 @@ class WorkerRow:
 
 
 def check(facts: Facts, services: Sequence[Service] | None = None) -> list[Finding]:
-    """Findings on the workers of these services, or of all: too few, then each one that beats and is not well."""
+    """Findings about the workers of these services, or of all: too few, then each one that beats and has a problem."""
     worker_facts = workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, system=facts.system)
     found = [*heartbeats.check(facts), *workers.check(worker_facts)]
     return [finding for finding in found if finding.service in (services or facts.system.workers)]
 
 
 def list_workers(facts: Facts, services: Sequence[Service] | None = None) -> list[WorkerRow]:
-    """A row for each worker that has not reported a stop and for each one missing; the most urgent first.
+    """A row for each worker that has not reported a stop and for each missing one; the most urgent first.
 
-    A worker type that this version does not know is listed when all services are. Empty when nothing can be read.
+    A worker type that this version does not know is listed if all services are. Empty if nothing can be read.
     """
     if isinstance(facts.heartbeats, Unavailable):
         return []
@@ -70,7 +71,7 @@ def list_workers(facts: Facts, services: Sequence[Service] | None = None) -> lis
 
 
 def stopped_count(facts: Facts, services: Sequence[Service] | None = None) -> int:
-    """How many workers reported a stop in the time that was read."""
+    """The number of workers that reported a stop in the time that was read."""
     if isinstance(facts.heartbeats, Unavailable):
         return 0
     types = {service.worker_type for service in services or facts.system.workers}
@@ -78,7 +79,7 @@ def stopped_count(facts: Facts, services: Sequence[Service] | None = None) -> in
 
 
 def _rows(facts: Facts, worker_type: str, own: Sequence[Heartbeat]) -> Iterator[WorkerRow]:
-    """The workers of one type, then its empty places. The newest stale ones stand for those that were not replaced."""
+    """The workers of one type, then its missing ones. The newest stale ones count as those that were not replaced."""
     beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
     stale = sorted((beat for beat in own if beat not in beating), key=lambda beat: beat.age(facts.as_of))
     expected = next((count for known, count in facts.expected.items() if known == worker_type), None)

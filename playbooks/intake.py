@@ -1,4 +1,4 @@
-"""Do files come in, and do their rows pass? (runbook, "Log Queries", "Golden Path Validation")
+"""Show whether uploads arrive and their rows pass (runbook, "Log Queries", "Golden Path Validation")
 
 When:   an upload seems lost, or rows are missing.
 Effect: none, it only reads.
@@ -35,8 +35,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Whether the intake answers and the latest batches went through; events are reported only when they are
-    unknown."""
+    """Findings about the intake's answer and its latest batches; about events only if they are unknown."""
     findings = [*map(_lead_on, api.check_intake(facts.health, system=facts.system)), _check_batches(facts)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
@@ -44,7 +43,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def _lead_on(finding: Finding) -> Finding:
-    """Who already looks at the intake is led to the API, which serves it."""
+    """Replace a next step to this command with the API's log, because the API serves the intake."""
     return replace(finding, next_step=API_LOGS) if finding.next_step == api.INTAKE_STEP else finding
 
 
@@ -84,7 +83,7 @@ def _check_batches(facts: Facts) -> Finding:
 
 
 def is_stuck(batch: Batch, now: datetime, system: System) -> bool:
-    """Whether nothing will complete it any more: without a worker for uploads, the API's process has gone."""
+    """True if the batch will never complete: without an upload worker, the API process that stored it has died."""
     is_open = batch.status in system.open_batches
     return system.uploader is None and is_open and now - batch.created_at > BATCH_STUCK_AFTER
 
@@ -92,7 +91,7 @@ def is_stuck(batch: Batch, now: datetime, system: System) -> bool:
 def check_batch(
     batch: Batch, faults: Sequence[RowFault] | Unavailable, *, now: datetime, system: System
 ) -> list[Finding]:
-    """What became of one upload, and why its rows did not pass."""
+    """Findings about one upload, and the reasons why its rows failed."""
     rows = counted(batch.row_count, "row")
     evidence = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
     if batch.status == "failed":

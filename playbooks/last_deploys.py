@@ -1,7 +1,8 @@
-"""What was deployed to a service last, in the words of a page: the first suspect, so it has to be the right one.
+"""The last deploy of a service, in the words of a page: the first suspect, so it has to be the right one.
 
-Of the service itself, whatever became of it. A restart or a start from zero replicas is no deploy, and a rollback is
-named as one. What happened to other services comes after that, as "elsewhere". A page is read later: clock times only.
+It is the service's own last deploy, with its status. A restart or a start from zero replicas is no deploy, and a
+rollback is named as one. Deploys of other services come after it, as "elsewhere". A page is read later, so it has only
+clock times.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from services.domain.services import Service, same_sha, short_sha
 from services.domain.systems import System
 from services.domain.text import clock_time
 
-LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
-RAN_WELL = timedelta(minutes=5)  # what breaks after a deployment ran well for so long has rarely to do with it
-WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not die of its start
+LOOK_BACK = timedelta(hours=2)  # the cause of a problem is rarely older
+RAN_WELL = timedelta(minutes=5)  # a deployment that ran well for so long is rarely the cause
+WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not fail at its start
 CRASHES = "crashes at start"
 _ROLLBACK, _RESTART = "RollBackDeployment", "RestartDeployment"
-_SAME_AGAIN = ("StartService", "RedeployDeployment")  # a deployment of the commit that was there before
+_SAME_AGAIN = ("StartService", "RedeployDeployment")  # these deploy the commit that was there before
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`made`: deployments of each service that are known, those of the last two hours at least, in any order.
-    `acts`: what runs of ours made of them. `beats`: the workers' rows. `replicas`: how many each service should run.
-    `name_of`: what a person is called, by the Slack id; "" when not known. `answered`: the API's good answers before it
-    stopped answering well."""
+    """`made`: the known deployments of each service, at least those of the last 2 h, in any order. `acts`: acts of our
+    runs that made them. `beats`: the workers' heartbeats. `replicas`: how many each service should run. `name_of`: a
+    person's name by the Slack id; "" if not known. `answered`: the API's ok answers before it stopped answering
+    well."""
 
     now: datetime
     made: Mapping[Service, Sequence[Deployment]]
@@ -46,7 +47,7 @@ class Facts:
 def remember_deployments(
     known: Mapping[Service, Sequence[Deployment]], services: Mapping[Service, ServiceState], now: datetime
 ) -> dict[Service, tuple[Deployment, ...]]:
-    """What is known after this answer of Railway's, which shows the newest and the active ones only."""
+    """The known deployments plus those in Railway's answer, which has only the newest and the active ones."""
     return {
         service: _merge(known.get(service, ()), services.get(service), since=now - LOOK_BACK)
         for service in {*known, *services}
@@ -56,7 +57,7 @@ def remember_deployments(
 def last_deploys(facts: Facts, service: Service | None) -> str:
     """ "deploy e9a70d3b CRASHED 09:02 UTC (commit by Tom Okafor) · elsewhere: api rolled back to 8d02b64e …".
 
-    Without a service only what happened anywhere; empty when nothing is known of the service.
+    Without a service only the newest deploy of any; empty if nothing is known of the service.
     """
     newest = {one: _newest(facts, one) for one in facts.system.services}
     own = newest.get(service) if service else None
@@ -74,19 +75,19 @@ def last_deploys(facts: Facts, service: Service | None) -> str:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A deploy that may have broken its service. `live_at`: since when it has run; None while it does not.
-    `crashed_sha`: its commit where it crashed; None otherwise."""
+    """A deploy that may have broken its service. `live_at`: since when it has run; None if it doesn't. `crashed_sha`:
+    its commit if it crashed; None otherwise."""
 
     made_at: datetime
     live_at: datetime | None = None
     crashed_sha: str | None = None
 
     def explains(self, bad_since: datetime) -> bool:
-        """Whether it may be the reason of what began then: what ran well for minutes is none."""
+        """True if it may be the cause of a problem that began then; False if it ran well for minutes before."""
         return self.live_at is None or bad_since - self.live_at <= RAN_WELL
 
     def known_cause(self, service: Service) -> KnownCause | None:
-        """Only a deploy that crashed shows by itself that it is the cause."""
+        """The deploy as the known cause; None unless it crashed, which is the only certain sign."""
         if self.crashed_sha is None:
             return None
         title = f"{deploy_name(self.crashed_sha, service)} {CRASHES}"
@@ -94,7 +95,7 @@ class Suspect:
 
 
 def find_suspect(facts: Facts, service: Service) -> Suspect | None:
-    """The newest deploy of the service; None when none was in the window, a rollback came since, or its process had
+    """The newest deploy of the service; None if there was none in the window, a rollback came since, or its process had
     worked before it died."""
     newest = _newest(facts, service)
     act = _act_of(facts, newest) if newest is not None else None
@@ -108,7 +109,7 @@ def find_suspect(facts: Facts, service: Service) -> Suspect | None:
 
 
 def deploy_name(sha: str | None, service: Service) -> str:
-    """ "deploy e9a70d3b of ingest", as the subject of what is wrong with it."""
+    """ "deploy e9a70d3b of ingest", as the subject of a problem's title."""
     return f"deploy {short_sha(sha)} of {service.short}"
 
 
@@ -119,8 +120,8 @@ def worked_for(
     beats: Sequence[Heartbeat],
     answered: AnsweredWell | None,
 ) -> timedelta | None:
-    """How long the deployment's workers had beaten, or its API had answered well, when one has died and none was
-    started again: a crash loop after a deploy starts them again and again. None when that is not so."""
+    """The time for which the deployment's workers had beaten, or its API had answered ok, before one died without being
+    started again: after a bad deploy, a crash loop restarts it again and again. None otherwise."""
     is_down = deployment.status is DeploymentStatus.CRASHED or any(
         one.status == "CRASHED" for one in deployment.instances
     )
@@ -158,7 +159,7 @@ def _merge(known: Sequence[Deployment], state: ServiceState | None, *, since: da
 
 
 def _newest(facts: Facts, service: Service) -> Deployment | None:
-    """The newest deployment of the window that changed what the service runs, or was to."""
+    """The newest deployment of the window that changed the service's code, or should have."""
     fitting = [one for one in facts.made.get(service, ()) if one.created_at >= facts.now - LOOK_BACK]
     relevant = [one for one in fitting if one.status is not DeploymentStatus.SKIPPED and not _is_same_again(facts, one)]
     return max(relevant, key=lambda one: one.created_at, default=None)
@@ -182,6 +183,6 @@ def _words(facts: Facts, deployment: Deployment) -> str:
 
 
 def _act_of(facts: Facts, deployment: Deployment) -> ServiceAct | None:
-    """The act that made it; a restart makes nothing new."""
+    """The act that made the deployment; a restart makes none."""
     made = (act for act in facts.acts if act.deployment_id == deployment.id and act.kind != _RESTART)
     return next(made, None)

@@ -1,4 +1,4 @@
-"""Changes that are approved now and start at a time of their own: how a plan says so."""
+"""Changes that are approved now and start at a later time: their parameters in a plan."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from playbooks.freeze import EXCEPTED, EXCEPTION
 from services.domain.promotion import PROOF
 
-AT = "at"  # the parameter with the moment, ISO 8601 in UTC: part of what is approved
-OPTIONS = frozenset({AT, EXCEPTION, PROOF})  # parameters of which a former release takes no run
-LONGEST = timedelta(days=7)  # what was planned longer ago is no plan any more
+AT = "at"  # the parameter with the moment, ISO 8601 in UTC: part of the approved plan
+OPTIONS = frozenset({AT, EXCEPTION, PROOF})  # a former release executes no run with these parameters
+LONGEST = timedelta(days=7)  # a plan for a later time would be outdated
 
 
 def write_start(moment: datetime) -> str:
@@ -19,12 +19,13 @@ def write_start(moment: datetime) -> str:
 
 
 def start_of(parameters: Mapping[str, str]) -> datetime | None:
-    """When the change is to start; None: as soon as it is approved."""
+    """The start time of the change; None: as soon as it is approved."""
     return datetime.fromisoformat(parameters[AT]) if AT in parameters else None
 
 
 def asked_again(parameters: Mapping[str, str], now: datetime) -> Mapping[str, str]:
-    """Of a request that is made again: without a time that is over, and with an exception from the freezes of now."""
+    """The parameters for a repeated request: without a start time that is over, and with an exception from the current
+    freezes."""
     start = start_of(parameters)
     dropped = {EXCEPTED} | ({AT} if start is not None and start <= now else set())
     return {name: value for name, value in parameters.items() if name not in dropped}

@@ -1,6 +1,6 @@
-"""Which lines of a log belong together: a traceback is one entry.
+"""Groups the lines of a log into entries: a traceback is one entry.
 
-A platform stores each line of a process by itself, so the lines of two replicas alternate within one traceback.
+A platform stores each line of a process separately, so the lines of two replicas may alternate within one traceback.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _OF_THE_ERROR = re.compile(r"(?:DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LINE \d+): "
 
 
 class _Part(Enum):
-    """How far the newest entry of a replica has come: frames of a traceback, its error, the words between two."""
+    """The part of a traceback that a replica's newest entry has reached: frames, the error, or the text between two
+    tracebacks."""
 
     PLAIN = auto()
     FRAMES = auto()
@@ -49,12 +50,13 @@ def split_entries(lines: Sequence[LogLine]) -> list[list[int]]:
 
 
 def _begins(message: str) -> _Part:
-    """An indented line without a beginning is what is left of a traceback whose first lines were not read."""
+    """The part that a new entry starts in. An indented line is the rest of a traceback whose first lines were not
+    read."""
     return _Part.FRAMES if _TRACEBACK.match(message) or message[:1].isspace() else _Part.PLAIN
 
 
 def _continues(message: str, part: _Part) -> _Part | None:
-    """How far the entry is with this line; None when the line begins another one."""
+    """The part that the entry reaches with this line; None if the line begins another entry."""
     if _TRACEBACK.match(message):
         return _Part.FRAMES if part is _Part.CHAINED or message[:1].isspace() else None
     if part is _Part.PLAIN:

@@ -1,6 +1,6 @@
-"""What a line of a log says, and at what level, where the process writes both into the line itself.
+"""The text and level of a log line, if the process writes both into the line itself.
 
-Railway calls everything on stderr an error, warnings and access lines of others too; the line knows better.
+Railway marks everything on stderr as an error, even warnings and access lines; the line's own level is right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from services.domain.services import is_sha
 
 
 class Topic(StrEnum):
-    """What a line is about, the most specific first."""
+    """The topic of a line, the most specific first."""
 
     CRASH_LOOP = "crash loop"
     PERMISSIONS = "permissions"
@@ -24,7 +24,7 @@ class Topic(StrEnum):
     CLAIMING = "job claiming"
     STORING = "stored rows"
     REQUESTS = "requests"
-    OTHER = "other errors"  # no pattern: the line's severity is all that is known
+    OTHER = "other errors"  # no pattern matches: only the line's severity is known
 
 
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|WARNING|WARN|ERROR|CRITICAL|FATAL)"
@@ -34,14 +34,14 @@ _FORMATS = tuple(
         # "2026-11-29 07:48:09 | INFO     | logger | message"; loguru has " - " before the message
         rf"[\d:., T+-]{{8,40}}\| {_LEVEL} *\| [\w.:<>-]+ (?:\||-) (?P<text>.*)",
         rf"\[\d\d:\d\d:\d\d\.\d{{3}}\] {_LEVEL} +[\w.]+: (?P<text>.*)",  # "[07:48:09.123] INFO    logger: message"
-        rf"{_LEVEL}: +(?P<text>.*)",  # uvicorn's own
+        rf"{_LEVEL}: +(?P<text>.*)",  # uvicorn's format
     )
 )
-_WORDS = ("msg", "message", "event")  # what a JSON line calls its message
+_WORDS = ("msg", "message", "event")  # the names of the message field in JSON lines
 
 
 def read_line(line: LogLine) -> LogLine:
-    """The line with its own level and message alone; as it came where it has no level of its own."""
+    """The line with its own level and only its message; unchanged if it has no level of its own."""
     found = _read_object(line.message) or next(
         (match.groupdict() for known in _FORMATS if (match := known.match(line.message))), None
     )
@@ -60,13 +60,13 @@ def _read_object(message: str) -> Mapping[str, str] | None:
     return {"level": level, "text": text} if isinstance(level, str) and text is not None else None
 
 
-BANNER_WORDS = ("Git SHA:", "Worker ID:")  # of the banner that a worker of `civil` writes at its start, in this order
+BANNER_WORDS = ("Git SHA:", "Worker ID:")  # in the banner that a worker of `civil` logs at its start, in this order
 
 
 def banner_commits(lines: Sequence[LogLine]) -> dict[str, str]:
-    """`{worker id: commit}` by the banners among the lines; a worker whose banner has no commit is left out."""
+    """`{worker id: commit}` from the banners among the lines; a worker whose banner has no commit is left out."""
     commits: dict[str, str] = {}
-    latest: dict[str | None, str] = {}  # by replica, each of which may have started more than once
+    latest: dict[str | None, str] = {}  # by replica, which may have started more than once
     for line in sorted(lines, key=lambda line: (line.timestamp, BANNER_WORDS[1] in line.message)):
         name, _, value = (part.strip() for part in line.message.partition(":"))
         if f"{name}:" == BANNER_WORDS[0]:

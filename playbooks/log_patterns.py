@@ -15,7 +15,7 @@ from services.domain.services import Service
 
 
 class Symptom(StrEnum):
-    """The runbook's first column, then what its table has no row for."""
+    """The runbook's first column, then symptoms that its table lacks."""
 
     API_503 = "API returns 503"
     NOT_CLAIMING = "Workers not claiming jobs"
@@ -58,7 +58,7 @@ TABLE: Mapping[Symptom, Row] = {
     Symptom.CRASH_LOOP: Row(
         "10 consecutive failures", "Check logs, fix root cause, redeploy", "Logs of {service}", "logs {service}"
     ),
-    # Zero and one again is a stop of everything that runs, then a start.
+    # To scale to 0 and back to 1 is to stop everything that runs, then start.
     Symptom.STALE_HEARTBEAT: Row(
         "Worker crashed without cleanup",
         "Scale to 0, wait, scale to 1",
@@ -68,7 +68,7 @@ TABLE: Mapping[Symptom, Row] = {
 }
 
 
-# An unreachable database is no matter of rights, and neither is one that lacks a migration.
+# Rows that the runbook's table lacks, for problems that are not about rights.
 OUR_ROWS: Mapping[Symptom, Row] = {
     Symptom.UNREACHABLE: Row(
         "The database is down, or its host and port are wrong",
@@ -111,7 +111,7 @@ def explain(finding: Finding, symptom: Symptom, service: Service | None = None) 
 
 
 class Sign(StrEnum):
-    """What a line is a sign of. IDLE: good or bad, as the queue has it."""
+    """The meaning of a line. IDLE: good or bad, depending on the queue."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -120,7 +120,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class Pattern:
-    """`symptom`: the row of the troubleshooting table to which it leads, None when it has none for it."""
+    """A pattern of log lines. `symptom`: its row of the troubleshooting table, None if it has none."""
 
     topic: Topic
     sign: Sign
@@ -143,7 +143,7 @@ _NO_DATABASE = (
 _MISSING = r"(?:function|procedure|relation|table|column|schema|type) \S.* does not exist"
 _ABORTED = r"InFailedSqlTransaction|current transaction is aborted"
 
-# What every system's processes pass on of Postgres; the first that fits counts.
+# Errors of Postgres in the logs of every system; the first match counts.
 _OF_POSTGRES = (
     _pattern(Topic.CRASH_LOOP, Sign.FAILURE, r"crash loop detected", Symptom.CRASH_LOOP),
     _pattern(Topic.PERMISSIONS, Sign.FAILURE, r"permission denied", Symptom.PERMISSION_DENIED),
@@ -157,13 +157,13 @@ _OF_POSTGRES = (
 
 @dataclass(frozen=True)
 class LogPatterns:
-    """How the processes of one system write.
+    """The log format of one system's processes.
 
-    `over`: what a later line of the same replica has to say so that a failure of the topic is over. A job that was
-    done proves everything that jobs need, and a worker that could claim one reaches the database; `claimed` proves
-    that of a failed claim, which begins with `failed_claim`. `request`: finds the method and the path in an access
-    line. `is_silent_when_idle`: a worker without work writes nothing. `startup`: what a worker that starts well
-    writes. `read`: the line with the level that it has itself.
+    `over`: the text in a later line of the same replica that shows that a failure of the topic is over. A completed job
+    proves everything that jobs need, and a worker that claimed one reaches the database; `claimed` proves that a failed
+    claim, which begins with `failed_claim`, is over. `request`: finds the method and the path in an access line.
+    `is_silent_when_idle`: True if a worker without work logs nothing. `startup`: the lines of a worker that starts
+    well. `read`: returns the line with its own level.
     """
 
     patterns: tuple[Pattern, ...]
@@ -176,12 +176,12 @@ class LogPatterns:
     read: Callable[[LogLine], LogLine] = lambda line: line
 
     def recognise(self, message: str) -> Pattern | None:
-        """The first pattern that the line shows; None when the system's table knows none of it."""
+        """The first pattern that the line matches; None if it matches none."""
         read = message[:READ_LIMIT]
         return next((pattern for pattern in self.patterns if pattern.words.search(read)), None)
 
     def ends(self, failure: str, topic: Topic, later: str) -> bool:
-        """Whether a later line shows that the failure is over."""
+        """True if a later line shows that the failure is over."""
         if self.failed_claim is not None and failure.startswith(self.failed_claim):
             return self.claimed.search(later) is not None
         if topic is Topic.REQUESTS and self._route(failure) != self._route(later):
@@ -229,7 +229,7 @@ RUNBOOK = LogPatterns(
 # "[a1b2c3d4] GET /path -> 200 (3ms)" of the API itself, '127.0.0.1:1 - "GET /path HTTP/1.1" 200 OK' of uvicorn.
 _CIVIL_REQUEST = r"\b(GET|HEAD|POST|PUT|PATCH|DELETE) (/[^\s?\"]*)"
 _CIVIL_STATUS = r"\S*(?: ->| HTTP/[\d.]+\")"
-# They fail on a system that is well, and these succeed on one that has no database.
+# The first fail on a healthy system; the second succeed on one without a database.
 _UNTRUSTED = r"(?! /api/(?:ready|health/system|health/jobs|metrics|v1/system/status)\b)"
 _LIFE_ONLY = r"(?! (?:/api)?/(?:health|health/live|version|v1/intake/health)(?:[\s?\"]))"
 _METHOD = r"\b(?:GET|HEAD|POST|PUT|PATCH|DELETE)"

@@ -1,4 +1,4 @@
-"""What do the newest lines of a service's log tell, and of which deployment? (runbook, "Log Analysis")
+"""Read the newest lines of a service's log, of the right deployment (runbook, "Log Analysis")
 
 When:   something is wrong; "80% of issues visible in logs".
 Effect: none, it only reads.
@@ -17,14 +17,14 @@ from services.domain.deployments import Deployment, LogLine, ServiceState
 
 @dataclass(frozen=True)
 class Choice:
-    """The deployment to read, and in words which one it is ("serving", "the last that failed", …)."""
+    """The deployment to read, and a description of it ("running", "the last that failed", …)."""
 
     deployment: Deployment
     which: str
 
 
 def check(facts: logs.Facts) -> list[Finding]:
-    """The findings of `checks.logs`; a next step that leads here leads on to the deployments."""
+    """The findings of `checks.logs`; a next step to this command becomes one to the deployments."""
     here, short = f"logs {facts.service.short}", facts.service.short
     onward = NextStep(f"Deployments of {short}", f"deployments {short}")
     return [
@@ -34,7 +34,7 @@ def check(facts: logs.Facts) -> list[Finding]:
 
 
 def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, failed: bool) -> Choice | None:
-    """The serving deployment, else the newest; the newest failed one when that is asked for. None: there is none.
+    """The serving deployment, else the newest; with `failed` the newest failed one. None if there is none.
 
     `deployments` come newest first.
     """
@@ -49,6 +49,6 @@ def choose(state: ServiceState | None, deployments: Sequence[Deployment], *, fai
 
 
 def line_key(line: LogLine) -> str:
-    """A short name of one line of a deployment, by which it is found again without repeating it."""
+    """A short name of one line of a deployment, which finds the line again without repeating it."""
     written = f"{line.timestamp.isoformat()}\n{line.replica_id}\n{line.message}"
     return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""How a step is done without the bot, in the words of the operated system: its tables and its API differ."""
+"""Manual instructions for a step without the bot, in the operated system's terms: its tables and its API differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from playbooks.steps import Step
 from services.domain.systems import System
 
-# Of our own system -> of this one, in this order.
+# Words of our own system -> words of this one, replaced in this order.
 _WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
     "civil": (
         ("git_sha, ", ""),  # no heartbeat has a commit
@@ -20,7 +20,7 @@ _WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 def by_hand(step: Step, system: System) -> str | None:
-    """SQL, a call of the API, or where in Railway; None where the step's description is enough."""
+    """SQL, an API call, or a place in Railway; None if the step's description is enough."""
     how = step.by_hand()
     for ours, theirs in _WORDS.get(system.name, ()):
         how = how.replace(ours, theirs) if how else how

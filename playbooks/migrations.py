@@ -1,4 +1,4 @@
-"""Which migrations has the database run, and are they the ones in these files? (runbook, "Database Migrations")
+"""Compare the applied migrations with these files (runbook, "Database Migrations")
 
 When:   before a deploy, and when code meets a schema that it does not expect.
 Effect: none, it only reads.
@@ -22,5 +22,5 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
 
 
 def newest(status: MigrationStatus) -> Sequence[AppliedMigration]:
-    """The applied migrations that are worth showing, newest first."""
+    """The newest applied migrations, newest first."""
     return sorted(status.applied, key=lambda migration: migration.version, reverse=True)[:SHOWN]

@@ -1,4 +1,4 @@
-"""What every playbook returns: findings with their next step, or why there is no plan."""
+"""The results of playbooks: findings with their next step, or why there is no plan."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from services.domain.status import Status as Status
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do about a finding: a button in Slack, a line on the terminal.
+    """The next step for a finding: a button in Slack, a line on the terminal.
 
-    `label` has at most 30 characters; `command` is what one would type after `/dragonfly` ("logs ingest").
-    `url` instead of a command leads to a page (Railway's dashboard, a runbook section).
+    `label` has at most 30 characters; `command` is the text after `/dragonfly` ("logs ingest"). `url` instead of a
+    command opens a page (Railway's dashboard, a runbook section).
     """
 
     label: str
@@ -26,11 +26,11 @@ class NextStep:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found out.
+    """One result of a check.
 
     `title` and `detail` are plain text, one short line each; they may hold untrusted words, and views escape them.
     `evidence` is JSON-able and holds no secret or personal data: the numbers behind the words, for `--json` and alerts.
-    `was_wrong`: from when to when it was so, where that is over; its status is OK then.
+    `was_wrong`: the start and the end of a problem that is over; its status is OK then.
     """
 
     check: str
@@ -44,7 +44,7 @@ class Finding:
 
 
 def worst(findings: Iterable[Finding]) -> Status:
-    """The most urgent status among the findings; UNKNOWN when there are none, because nothing was looked at."""
+    """The most urgent status among the findings; UNKNOWN if there are none, because nothing was checked."""
     return max((finding.status for finding in findings), key=lambda status: status.urgency, default=Status.UNKNOWN)
 
 
@@ -55,9 +55,9 @@ def wrong_first(findings: Iterable[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class NoPlan:
-    """There is nothing to do, or it must not be done: why, and what to do instead. No plan is stored.
+    """The reason why there is nothing to do or it must not be done, and what to do instead. No plan is stored.
 
-    `is_unknown`: only because a fact is not available, which says nothing about a plan that was made before.
+    `is_unknown`: True if only a fact is unavailable, which says nothing about a plan that was made before.
     """
 
     why: str
@@ -67,7 +67,7 @@ class NoPlan:
 
 
 def gate(kind: str, name: str, findings: Sequence[Finding]) -> Finding:
-    """`<kind>.<name>`: what is most urgent speaks for all; the evidence has every check behind it."""
+    """`<kind>.<name>`: one finding with the most urgent one's title; its evidence has every check."""
     first, *others = wrong_first(findings)
     alike = others if first.status is Status.OK else [one for one in others if one.status is not Status.OK]
     more = f", and {len(alike)} more" if alike else ""

@@ -1,4 +1,4 @@
-"""A plan: what a change would do, step by step."""
+"""A plan: the steps of a change."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from services.domain.status import Risk
 
 @dataclass(frozen=True)
 class Plan:
-    """What a change would do: shown as a dry run, hashed for the approval, journaled, executed, undone.
+    """A change as data: shown as a dry run, hashed for the approval, journaled, executed, undone.
 
     The hash covers `environment`, `playbook`, `parameters` and `steps`; the rest is shown and stored, never hashed, so
-    that harmless change voids nothing. Plain text; views escape it.
+    that a harmless change voids nothing. Plain text; views escape it.
 
-    title: what will happen, from → to ("Roll back api: c45e17a9 → 8d02b64e").
-    impact: blast radius in numbers ("stops 2 workers holding 7 jobs, oldest 4 min; 318 pending"), one line each.
-    warnings: what the approvers should know; a fact that is not available is one of them.
-    undo: the command that takes it back ("rollback api to c45e17a9"), several with "; " between; None: there is none.
+    title: what will happen, from → to ("Roll back api: c45e17a9 → 8d02b64e"). impact: blast radius in numbers ("stops 2
+    workers holding 7 jobs, oldest 4 min; 318 pending"), one line each. warnings: what the approvers should know; a fact
+    that is not available is one of them. undo: the command that takes it back ("rollback api to c45e17a9"), several
+    with "; " between; None: there is none.
     """
 
     environment: str
@@ -39,12 +39,12 @@ class Plan:
 
     @property
     def services(self) -> frozenset[Service]:
-        """The services that the steps touch: what the run takes while it runs."""
+        """The services that the steps touch, which the run locks while it runs."""
         return frozenset(service for step in self.steps for service in step.touches)
 
     @property
     def hash(self) -> str:
-        """SHA-256 of what is approved, as 64 hexadecimal characters."""
+        """SHA-256 of the approved parts, as 64 hexadecimal characters."""
         approved = {
             "format": FORMAT,
             "environment": self.environment,
@@ -56,7 +56,7 @@ class Plan:
 
 
 def encode_plan(plan: Plan) -> dict[str, Any]:
-    """JSON-able, with its format number."""
+    """The plan as JSON values, with its format number."""
     shown = {name: getattr(plan, name) for name in ("environment", "playbook", "title", "impact", "warnings", "undo")}
     return {
         "format": FORMAT,
@@ -68,7 +68,7 @@ def encode_plan(plan: Plan) -> dict[str, Any]:
 
 
 def decode_plan(stored: Mapping[str, Any]) -> Plan:
-    """The inverse of `encode_plan`. Raises ValueError for what this version does not know."""
+    """The inverse of `encode_plan`. Raises ValueError for a format or step that this version does not know."""
     if stored.get("format") != FORMAT:
         raise ValueError(f"unknown format {stored.get('format')!r} of a plan")
     return Plan(

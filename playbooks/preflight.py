@@ -1,4 +1,4 @@
-"""Is everything done that has to be done before a deploy? (runbook, "Pre-Deployment Checklist")
+"""Check everything that has to be done before a deploy (runbook, "Pre-Deployment Checklist")
 
 When:   before a deploy, in the checkout that will be deployed; `prod-gate` then checks what runs.
 Effect: none, it only reads.
@@ -16,12 +16,12 @@ from playbooks.model import Finding, Status, gate
 from services.domain.database import Exposure, MigrationStatus
 from services.domain.errors import Unavailable
 
-NEEDED = ("database", "railway", "api", "identity")  # the groups of settings without which nothing can be deployed
+NEEDED = ("database", "railway", "api", "identity")  # the groups of settings that a deploy needs
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`settings`: of this process, the needed groups. `env`: of the services that are to be deployed."""
+    """`settings`: of this process, the needed groups. `env`: of the services to be deployed."""
 
     settings: Sequence[Group]
     env: env.Facts
@@ -31,7 +31,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding a box of the checklist, in its order; the first is what its "local preflight checks" look at."""
+    """One finding per box of the checklist, in its order; the first box is the runbook's "local preflight checks"."""
     boxes = {
         "Settings": [check_group(group) for group in facts.settings],
         **{f"Variables of {service.short}": found for service, found in env.check(facts.env).items()},
@@ -44,5 +44,5 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def _applied(finding: Finding) -> Finding:
-    """New code on a schema that lacks its migrations fails: before a deploy this is more than a warning."""
+    """Pending migrations fail: before a deploy, new code on an old schema is more than a warning."""
     return replace(finding, status=Status.FAIL) if finding.evidence.get("pending") else migrations.proved(finding)

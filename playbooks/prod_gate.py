@@ -1,4 +1,4 @@
-"""May this environment be deployed to? (runbook, "Automated Prod Gate")
+"""Decide whether this environment may be deployed to (runbook, "Automated Prod Gate")
 
 When:   right before a deploy, by a person or by a script that reads the exit code.
 Effect: none, it only reads.
@@ -21,7 +21,7 @@ GATES = ("API health", "Database connectivity", "Schema consistency", "Worker he
 
 @dataclass(frozen=True)
 class Facts:
-    """Health's facts, and what only the gate looks at."""
+    """The facts of `health`, and those that only the gate reads."""
 
     health: health.Facts
     drift: SchemaDrift | Unavailable
@@ -29,13 +29,13 @@ class Facts:
 
 
 def check(facts: Facts, *, strict: bool = False) -> list[Finding]:
-    """One finding a gate, in the runbook's order. `strict`: a warning and an unknown fail too."""
+    """One finding per gate, in the runbook's order. `strict`: a warning and an unknown fail too."""
     found = [gate("gate", name, findings) for name, findings in zip(GATES, _checks(facts), strict=True)]
     return [_strictly(finding) for finding in found] if strict else found
 
 
 def find_causes(facts: Facts) -> Diagnosed:
-    """The causes of what the gates find, the same that `health` names: a deploy that crashed is no gate's finding."""
+    """The causes of the gates' findings, the same that `health` names: a crashed deploy is no finding of a gate."""
     own = [finding for findings in _checks(facts) for finding in findings]
     gated = {finding.check for finding in own}
     beyond = [finding for finding in health.check(facts.health) if finding.check not in gated]
@@ -44,7 +44,7 @@ def find_causes(facts: Facts) -> Diagnosed:
 
 
 def is_explained(found: Finding, diagnosed: Diagnosed) -> bool:
-    """Whether all that keeps a gate shut follows from a cause."""
+    """True if a cause explains everything that keeps a gate shut."""
     explained = {check for one in diagnosed.diagnoses for check in _explained_by(one)}
     shut = [check for check, seen in found.evidence.items() if isinstance(seen, dict) and seen["status"] != Status.OK]
     return bool(shut) and explained.issuperset(shut)

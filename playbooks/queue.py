@@ -1,4 +1,4 @@
-"""What waits, what is stuck, and what do the jobs wait for? (runbook, "Log Queries", "Worker Scaling")
+"""Show pending, stuck and blocked jobs (runbook, "Log Queries", "Worker Scaling")
 
 When:   the queue grows, or workers seem idle.
 Effect: none, it only reads.
@@ -25,7 +25,7 @@ WORKERS = NextStep("Look at the workers", "heartbeats")
 
 
 class JobState(StrEnum):
-    """Where a job stands; ORPHANED: in processing, but its worker does not beat."""
+    """The state of a job; ORPHANED: in processing, but its worker does not beat."""
 
     ORPHANED = "orphaned"
     WAITING = "waiting"
@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class JobRow:
-    """One job for people. `since`: due since, or locked since. `worker` holds the job's lock."""
+    """One job for people. `since`: the time at which it became due or was locked. `worker` holds the job's lock."""
 
     id: str
     job_type: str
@@ -46,7 +46,7 @@ class JobRow:
 
 @dataclass(frozen=True)
 class Facts:
-    """`all_visible` is False when row-level security may hide rows from the role that read them."""
+    """`all_visible` is False if row-level security may hide rows from the role that read them."""
 
     stale_after: StaleLimits
     queue: QueueSnapshot | Unavailable
@@ -59,7 +59,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Backlog, failures, orphans, types that no worker claims, and whether a lock that was asked for is not granted."""
+    """Findings about the backlog, failures, orphans, job types that no worker claims, and lock waits."""
     findings = queue.check(queue.Facts(facts.queue, facts.all_visible))
     if not isinstance(facts.queue, Unavailable):
         findings.append(queue.check_unclaimed(facts.unclaimed, facts.queue.as_of))
@@ -67,7 +67,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def list_jobs(facts: Facts) -> list[JobRow]:
-    """Orphaned, waiting and running jobs, in this order, the oldest first; none of a kind that could not be read."""
+    """Orphaned, waiting and running jobs, in this order, the oldest first; kinds that could not be read are empty."""
     running = list(_running_rows(facts))
     groups = (
         [row for row in running if row.state is JobState.ORPHANED],
@@ -78,7 +78,7 @@ def list_jobs(facts: Facts) -> list[JobRow]:
 
 
 def _lead_on(finding: Finding) -> Finding:
-    """Who already looks at the queue is led to the workers: they are what a backlog or an orphan comes from."""
+    """Replace a next step to this command with the workers, which cause a backlog or an orphan."""
     return replace(finding, next_step=WORKERS) if finding.next_step == queue.QUEUE else finding
 
 
@@ -93,7 +93,7 @@ def _running_rows(facts: Facts) -> Iterator[JobRow]:
 
 
 def _worker_type(system: System, job_type: str) -> str:
-    """Of the worker that claims this job type; "" for a job type that none claims."""
+    """The type of the worker that claims this job type; "" if no worker does."""
     service = system.service_of_job(job_type)
     return service.worker_type or "" if service else ""
 

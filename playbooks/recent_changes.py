@@ -1,4 +1,4 @@
-"""What changed lately: the first question of every incident, because what was changed last most often broke it."""
+"""The latest changes: the first question of every incident, because the newest change is most often the cause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.domain.runs import Run
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
 
-LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
+LOOK_BACK = timedelta(hours=2)  # the cause of a problem is rarely older
 ONE_ROLLOUT = timedelta(minutes=10)  # between two deployments of one commit: one service is built after the other
 
 
@@ -22,7 +22,7 @@ _WENT_WELL = (DeploymentStatus.SUCCESS, DeploymentStatus.REMOVING, DeploymentSta
 
 @dataclass(frozen=True)
 class Facts:
-    """Each newest first. `scalings`: what Railway showed, from any actor."""
+    """Each list has the newest first. `scalings`: as Railway showed them, by any actor."""
 
     deployments: Mapping[Service, Sequence[Deployment] | Unavailable]
     migrations: MigrationStatus | Unavailable
@@ -41,14 +41,14 @@ class Happening:
 
 @dataclass(frozen=True)
 class Changes:
-    """`happenings` newest first; `unknown`: what could not be read, and why."""
+    """`happenings` newest first; `unknown`: the sources that could not be read, and why."""
 
     happenings: tuple[Happening, ...]
     unknown: tuple[str, ...]
 
 
 def recent_changes(facts: Facts) -> Changes:
-    """Deployments, migrations, runs and scaling of the last two hours before the problem, and since."""
+    """Deployments, migrations, runs and scaling, from 2 h before the problem until now."""
     since = facts.until - LOOK_BACK
     found = [*_deployments(facts), *_migrations(facts), *_runs(facts), *_scalings(facts)]
     recent = sorted((one for one in found if one.at >= since), key=lambda one: one.at, reverse=True)
@@ -56,7 +56,7 @@ def recent_changes(facts: Facts) -> Changes:
 
 
 def _deployments(facts: Facts) -> Iterator[Happening]:
-    """Those of one commit in one line: a push deploys every service."""
+    """One line per commit: a push deploys every service."""
     known = [
         (s, one) for s, listed in facts.deployments.items() if not isinstance(listed, Unavailable) for one in listed
     ]
@@ -77,7 +77,8 @@ def _is_one_rollout(before: Deployment, after: Deployment) -> bool:
 
 
 def _rollout_words(rollout: Sequence[tuple[Service, Deployment]]) -> str:
-    """ "e9a70d3b deployed to ingest (crashed), api, commit by Ann: Fix it". Of a service deployed twice the newest."""
+    """ "e9a70d3b deployed to ingest (crashed), api, commit by Ann: Fix it". For a service deployed twice, the newest
+    status."""
     newest = {service: one.status for service, one in rollout}
     where = ", ".join(f"{service.short}{_how(newest[service])}" for service in newest)
     one = rollout[-1][1]
@@ -87,12 +88,12 @@ def _rollout_words(rollout: Sequence[tuple[Service, Deployment]]) -> str:
 
 
 def _how(status: DeploymentStatus) -> str:
-    """Unless it went well: one that another has replaced did."""
+    """The status in parentheses; "" if it went well, also for a deployment that was replaced."""
     return "" if status in _WENT_WELL else f" ({status.value.lower()})"
 
 
 def _migrations(facts: Facts) -> Iterator[Happening]:
-    """Those of one go in one line: a new environment has dozens of them."""
+    """One line per `migrate`: a new environment applies dozens of migrations at once."""
     applied = () if isinstance(facts.migrations, Unavailable) else facts.migrations.applied
     for go in goes_of(applied):
         yield Happening(go[-1].executed_at, _migration_words(go, is_all=len(go) == len(applied)))
@@ -114,7 +115,7 @@ def _runs(facts: Facts) -> Iterator[Happening]:
 
 
 def _scalings(facts: Facts) -> Iterator[Happening]:
-    """Not done by a run of ours; only Railway knows by whom, and when between the two reads."""
+    """Scaling that no run of ours did; only Railway knows who did it, and when between the two reads."""
     runs = () if isinstance(facts.runs, Unavailable) else facts.runs
     for one in () if isinstance(facts.scalings, Unavailable) else facts.scalings:
         if any(_may_have_done(run, one) for run in runs):
@@ -125,7 +126,7 @@ def _scalings(facts: Facts) -> Iterator[Happening]:
 
 
 def _may_have_done(run: Run, change: ReplicaChange) -> bool:
-    """Whether the run had the service while its replicas changed: then the run explains it."""
+    """True if the run had the service while its replicas changed, which then explains the change."""
     if run.started_at is None or change.service.value not in run.services:
         return False
     return run.started_at <= change.not_after and (run.ended_at is None or run.ended_at >= change.not_before)

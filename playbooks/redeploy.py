@@ -1,7 +1,7 @@
-"""Deploy what serves again, with its current variables (runbook, "Quick Reference")
+"""Redeploy the serving deployment with its current variables (runbook, "Quick Reference")
 
 When:   a variable was changed, or a service came up wrong.
-Effect: a new deployment of the same commit; what serves stays until the new one is up.
+Effect: a new deployment of the same commit; the old one serves until the new one is up.
 Undo:   roll back to the deployment that serves now, which brings its variables back too.
 """
 
@@ -46,7 +46,7 @@ class Facts:
 
 
 def plan(facts: Facts, service: Service) -> Plan | NoPlan:
-    """Of the deployment that serves: the latest one may be the bad one that failed."""
+    """A plan to redeploy the serving deployment, not the latest one, which may have failed."""
     found = find_standing(facts.states, service)
     if isinstance(found, NoPlan):
         return found

@@ -18,8 +18,8 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import Job
 from services.domain.text import counted
 
-CAP = 100  # jobs at a time: more would hide behind one click what should be looked at
-ORPHANS = "orphans"  # the word for all jobs in processing whose worker does not beat
+CAP = 100  # jobs at a time: more than this should be looked at, not requeued with one click
+ORPHANS = "orphans"  # the word for all jobs in processing whose worker is not alive
 FIRST = 5  # tried before the others
 
 FAILED = NextStep("Failed jobs", "failed-jobs")
@@ -27,9 +27,9 @@ FAILED = NextStep("Failed jobs", "failed-jobs")
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the words mean. `job_ids`: oldest first, at most CAP of `total`. `error`: a group's, masked.
+    """The jobs that the words select. `job_ids`: oldest first, at most CAP of `total`. `error`: a group's, masked.
 
-    `jobs`: those as they are now. `orphaned`: ids of jobs in processing whose worker does not beat.
+    `jobs`: their current state. `orphaned`: ids of jobs in processing whose worker is not alive.
     """
 
     job_ids: tuple[str, ...]
@@ -40,7 +40,7 @@ class Chosen:
 
     @property
     def movable(self) -> list[Job]:
-        """The jobs that may go back."""
+        """The jobs that may be requeued."""
         return [job for job in self.jobs if job.status == "failed" or job.id in self.orphaned]
 
 
@@ -52,8 +52,8 @@ class Facts:
 
 
 def plan(facts: Facts, what: str) -> Plan | NoPlan:
-    """`what`: a job's id, a group's name, or `orphans`. The plan's parameters name the jobs, so that another job that
-    fails meanwhile changes nothing."""
+    """A plan to requeue `what`: a job's id, a group's name, or `orphans`. The plan's parameters name the jobs, so that
+    another job that fails meanwhile changes nothing."""
     chosen = facts.chosen
     if isinstance(chosen, Unavailable):
         return unavailable(chosen)

@@ -1,7 +1,7 @@
 """Restart a service: the same deployment, no build (runbook, "Common Issues")
 
 When:   a service hangs, or a heartbeat is stale; `--through-zero` is the runbook's "scale to 0, wait, scale to 1".
-Effect: the serving deployment's processes end gracefully and start again; jobs under way are finished or handed back.
+Effect: the serving deployment's processes end gracefully and start again; running jobs are finished or handed back.
 Undo:   none needed, nothing is changed.
 """
 
@@ -46,7 +46,8 @@ class Facts:
 
 
 def plan(facts: Facts, service: Service, *, through_zero: bool = False) -> Plan | NoPlan:
-    """`through_zero`: stop every replica and wait until the last has ended before the first starts; workers only."""
+    """A plan to restart a service. `through_zero`: stop every replica and wait for the last one to end before the first
+    starts; workers only."""
     found = find_standing(facts.states, service)
     if isinstance(found, NoPlan):
         return found

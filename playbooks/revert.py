@@ -1,5 +1,5 @@
-"""Which commits a deploy of an older one takes back, by the order in which Railway deployed them, and which migrations
-have come since it served."""
+"""The commits that a deploy of an older one takes back, by the order in which Railway deployed them, and the migrations
+applied since it served."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SHOWN = 8
 def find_taken_back(
     deployments: Mapping[Service, Sequence[Deployment] | Unavailable], states: Sequence[ServiceState], sha: str
 ) -> tuple[Deployment, ...]:
-    """The first deployment of each commit that came after this one, up to what runs, newest first.
+    """The first deployment of each commit that came after this one, up to the running one, newest first.
 
-    Empty when the commit is newer than what runs, or not known: Railway knows only what it deployed.
+    Empty if the commit is newer than the running one, or not known: Railway knows only commits that it deployed.
     """
     found: dict[str, Deployment] = {}
     for state in states:
@@ -32,7 +32,7 @@ def find_taken_back(
 
 
 def _after(sha: str, listed: Sequence[Deployment], current: Deployment | None) -> list[Deployment]:
-    """By the time at which each commit was deployed first: a rollback brings an older one again."""
+    """Compare commits by their first deployment, because a rollback deploys an older one again."""
     first: dict[str, Deployment] = {}
     for one in sorted((*listed, *([current] if current else [])), key=lambda one: one.created_at):
         if one.commit_sha:
@@ -45,7 +45,7 @@ def _after(sha: str, listed: Sequence[Deployment], current: Deployment | None) -
 
 
 def revert_lines(taken_back: Sequence[Deployment]) -> Iterator[str]:
-    """What is gone afterwards, with its authors."""
+    """The commits that the revert takes back, with their authors."""
     if not taken_back:
         return
     yield "a revert: the commit is older than what runs; commits that Railway never deployed are not listed"
@@ -61,8 +61,8 @@ def applied_since_it_served(
     migrations: MigrationStatus | Unavailable,
     now: datetime,
 ) -> list[AppliedMigration]:
-    """The migrations that came after the first of the services left the commit; none where none of them ever served it,
-    as far as Railway lists it. One that serves it has not left it.
+    """The migrations applied after the first of the services left the commit. Empty if none of them ever served it, as
+    far as Railway lists; a service that still serves it has not left it.
 
     `sha` has 7 to 40 characters.
     """
@@ -74,6 +74,6 @@ def applied_since_it_served(
 
 
 def _last_end(sha: str, listed: Sequence[Deployment], now: datetime) -> datetime | None:
-    """When a service served the commit last; None where it never did."""
+    """The end of the last time that a service served the commit; None if it never did."""
     ours = {one.id for one in listed if one.commit_sha and same_sha(one.commit_sha, sha)}
     return max((one.end for one in served_periods(listed, now) if one.deployment_id in ours), default=None)

@@ -1,8 +1,8 @@
 """Go back to an earlier deployment: its image and its variables (runbook, "Code Rollback")
 
 When:   a deploy made things worse.
-Effect: auto-deploys are frozen, the service goes back, is proved by its own word, and stays locked against deploys.
-Undo:   roll back to what serves now; `unlock` lifts lock and freeze.
+Effect: auto-deploys are frozen, the service goes back, is verified by its own report, and stays locked.
+Undo:   roll back to the deployment that serves now; `unlock` lifts lock and freeze.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ from services.domain.services import Service, short_sha
 @dataclass(frozen=True)
 class Facts:
     """`deployments`: each service's newest ones. `outcomes`: `{deployment id: how jobs ended while it served}`.
-    `variable_changes`: each service's, as far as Railway remembers them. `schema`: what the applied migrations of the
-    operated system do.
+    `variable_changes`: each service's, as far as Railway's history goes. `schema`: the effects of the applied
+    migrations of the operated system.
 
-    Nothing but Railway is needed: what the database does not report is a warning.
+    Only Railway is required: facts that the database does not report become a warning.
     """
 
     environment: str
@@ -68,7 +68,8 @@ class Facts:
 
 
 def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer | NoPlan:
-    """Where these services can go back to together, and whether that helps; NoPlan when Railway does not report it."""
+    """The deployments that these services can go back to together, and whether that helps; NoPlan if Railway does not
+    report them."""
     pasts = _pasts(facts, services)
     if isinstance(pasts, NoPlan):
         return pasts
@@ -76,9 +77,9 @@ def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer |
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None = None) -> Plan | NoPlan:
-    """`scope` is the word for the services ("api", "workers", "all"); workers come first.
+    """A plan to roll back. `scope` is the word for the services ("api", "workers", "all"); workers come first.
 
-    `to`: a commit of at least 7 characters, or the id of a deployment of the one service, of at least 8. Without it:
+    `to`: a commit of at least 7 characters, or the id of a deployment of the single service, of at least 8. Without it:
     the offer.
     """
     pasts = _pasts(facts, services)
@@ -110,7 +111,8 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None =
 
 
 def _find_broken(ranked: Sequence[Candidate], target: Target) -> Candidate | None:
-    """The target, by its commit where a deployment was named, when the schema doesn't fit it any more."""
+    """The target, by its commit if a deployment was named, if its code doesn't work with the current schema; None
+    otherwise."""
     commits = {move.to.commit_sha for move in target.moves}
     known = (one for one in ranked if one == target.candidate or (one.sha is not None and one.sha in commits))
     return next((one for one in known if one.broken_by), None)
@@ -138,7 +140,8 @@ def _steps(services: Sequence[Service], moves: Sequence[Move]) -> Iterator[Step]
 
 
 def _move_steps(move: Move) -> Iterator[Step]:
-    """Locked as soon as it has gone back: should the proof fail, no deploy may sneak in before a person looked."""
+    """Roll one service back. It is locked at once: if the verification fails, no deploy may follow before a person has
+    looked."""
     service, sha = move.found.service, move.to.commit_sha
     yield RollBackDeployment(service, move.found.current.id, move.to.id, sha or "")
     yield AwaitDeployment(service, DEPLOY_S)
@@ -151,7 +154,7 @@ def _move_steps(move: Move) -> Iterator[Step]:
 
 
 def _replicas_afterwards(found: Standing) -> int | None:
-    """A rollback starts a stopped service again, with the configured replicas."""
+    """The configured replicas: a rollback starts a stopped service again, with these."""
     return found.state.replicas_configured
 
 
@@ -172,7 +175,7 @@ def _impact(facts: Facts, target: Target) -> Iterator[str]:
 
 
 def _changed_since(facts: Facts, target: Target) -> str:
-    """The names of the variables that have changed since the targets were deployed, as far as they are known."""
+    """The names of the variables that have changed since the targets were deployed, as far as known."""
     names: set[str] = set()
     for move in target.moves:
         changes = facts.variable_changes.get(move.found.service, Unavailable("Railway", "not asked"))
@@ -206,7 +209,7 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
 
 
 def _examined_since(facts: Facts, migrations: MigrationStatus, candidate: Candidate) -> list[str]:
-    """The migrations of the operated system, and those of which the bot has no file."""
+    """The migrations of the operated system since then, and those of which the bot has no file."""
     since = applied_since(candidate.left_at, migrations)
     ours = None if isinstance(facts.schema, Unavailable) else facts.schema.keys()
     return [one.title for one in since if ours is None or one.title in ours or one.version in migrations.unknown]

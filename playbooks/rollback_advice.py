@@ -1,4 +1,4 @@
-"""What a rollback would do, whether it would help, and the first remedy for an incident."""
+"""Advice on rollbacks: their targets, whether one would help, and the first remedy for an incident."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from services.domain.text import age
 if TYPE_CHECKING:
     from playbooks.change_parts import Load, Standing
 
-LATELY = timedelta(hours=2)  # what broke something is rarely older
+LATELY = timedelta(hours=2)  # the cause of a problem is rarely older
 
 
 @dataclass(frozen=True)
 class Offer:
-    """`candidates`: best first, the first one recommended unless there is a `doubt`. `instead`: what helps sooner."""
+    """`candidates`: best first, the first one recommended unless there is a `doubt`. `instead`: a step that helps
+    sooner."""
 
     candidates: tuple[Candidate, ...]
     doubt: str | None = None
@@ -33,7 +34,7 @@ class Offer:
 
 
 def advise(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], load: Load) -> Offer:
-    """`ranked`: as `rank` gives them, of these services."""
+    """The offer for these services. `ranked`: the result of `rank`."""
     doubt, instead = _doubt(scope, pasts, load)
     if doubt is None and ranked and ranked[0].is_possible and ranked[0].is_successful and not ranked[0].is_newer:
         return Offer((replace(ranked[0], recommended=True), *ranked[1:]))
@@ -59,19 +60,21 @@ def _doubt(scope: str, pasts: Sequence[Past], load: Load) -> tuple[str | None, N
 
 
 def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis | None:
-    """The most urgent cause of what happens to these services: a general one or one of theirs, otherwise any."""
+    """The most urgent cause that concerns these services: a general one or one of theirs; otherwise the first of
+    any."""
     return next((one for one in diagnosed.diagnoses if fits(one, services)), diagnosed.first)
 
 
 def fits(diagnosis: Diagnosis, services: Collection[Service]) -> bool:
-    """Whether it is about one of these services, or about all."""
+    """True if it concerns one of these services, or all."""
     return diagnosis.cause.service is None or diagnosis.cause.service in services
 
 
 def choose_remedy(diagnosis: Diagnosis, candidates: Sequence[Candidate]) -> NextStep | None:
-    """The button. `candidates`: where the cause's service could go back to, best first; empty while that is not known.
+    """The button with the remedy; None without one. `candidates`: targets for the cause's service, best first; empty
+    while not known.
 
-    A restart does not fix what was deployed, and a rollback brings no process back that was killed.
+    A restart does not fix a bad deploy, and a rollback does not restart a killed process.
     """
     step, service = diagnosis.finding.next_step, diagnosis.cause.service
     if step is None or step.command is None:
@@ -84,12 +87,12 @@ def choose_remedy(diagnosis: Diagnosis, candidates: Sequence[Candidate]) -> Next
     return step if step.command.startswith("restart ") else None
 
 
-OFFERED = 3  # the recommended one and two others; a longer list is no help at 3 a.m.
+OFFERED = 3  # the recommended one and 2 others; a longer list does not help at 3 a.m.
 
 
 @dataclass(frozen=True)
 class Move:
-    """One service from where it stands to another deployment."""
+    """The move of one service from its current deployment to another one."""
 
     found: Standing
     to: Deployment
@@ -97,9 +100,9 @@ class Move:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the services go. `word` means the same again: the whole SHA, or the deployment's id.
+    """The deployments to go back to. `word` selects the same ones again: the whole SHA, or the deployment's id.
 
-    `candidate`: what is known of the commit; None for a deployment that was named by its id.
+    `candidate`: the facts about the commit; None for a deployment that was named by its id.
     """
 
     word: str
@@ -108,7 +111,8 @@ class Target:
 
 
 def find_target(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], to: str) -> Target | NoPlan:
-    """`to`: a commit of at least 7 characters, or the id of a deployment of the one service, of at least 8."""
+    """The target that `to` names: a commit of at least 7 characters, or the id of a deployment of the single service,
+    of at least 8."""
     if any(one.commit_sha and same_sha(one.commit_sha, to) for past in pasts for one in past.deployments):
         return _by_commit(scope, pasts, ranked, to)
     named = [(past, one) for past in pasts for one in past.deployments if is_meant(one, to)]
@@ -121,12 +125,12 @@ def find_target(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], 
 
 
 def is_meant(deployment: Deployment, to: str) -> bool:
-    """Whether these words are the deployment's id, or its first characters."""
+    """True if the text is the deployment's id, or its first characters."""
     return deployment.id == to or (len(to) >= SHORT_ID and deployment.id.startswith(to))
 
 
 def offer(scope: str, found: Offer) -> NoPlan:
-    """Where it could go back to, the recommended one first; or the commits that could be built again."""
+    """The targets, the recommended one first; or the commits that could be built again."""
     possible = [candidate for candidate in found.candidates if candidate.is_possible]
     if not possible:
         return _nowhere(scope, found.candidates)
@@ -173,7 +177,7 @@ def _by_commit(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], t
 
 
 def _find_commit(scope: str, pasts: Sequence[Past], to: str) -> str | NoPlan:
-    """The whole SHA that the prefix means."""
+    """The whole SHA that the prefix stands for."""
     known = sorted({one.commit_sha for past in pasts for one in past.deployments if one.commit_sha})
     matching = [sha for sha in known if same_sha(sha, to)]
     deployments_step = NextStep("Deployments", f"deployments {pasts[0].service.short}")
@@ -208,7 +212,8 @@ def _nowhere(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
 
 
 def refuse_broken(scope: str, candidate: Candidate) -> NoPlan:
-    """Its code doesn't work with the schema of now; the prepared rollback of the schema brings back code that fits."""
+    """Refuse code that doesn't work with the current schema, and point to the prepared rollback of the schema, which
+    brings back code that does."""
     back = schema_rollback(candidate.broken_by)
     return NoPlan(
         broken_words(candidate.name, candidate.broken_by),
@@ -224,12 +229,12 @@ def _deploy_one(why: str, scope: str) -> NoPlan:
 
 
 def _one_of(scope: str) -> str:
-    """A service of the scope; `workers` and `all` are no service whose deployments could be listed."""
+    """A service of the scope: deployments can't be listed for `workers` or `all`."""
     return scope if find_service(scope) else Service.API.short
 
 
 def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
-    """The commit can be built again, which is slower and takes the variables of now."""
+    """The commit can be built again, which is slower and uses the current variables."""
     step = NextStep(f"Rebuild {short_sha(sha)}", f"deploy {scope} {sha}")
     return NoPlan(
         why, f"build the commit again: {step.command}; it takes minutes and uses the current variables", (step,)

@@ -1,4 +1,4 @@
-"""Where a service could go back to, ranked by what is known of each commit in production."""
+"""The deployments that a service can go back to, ranked by each commit's record in production."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from playbooks.change_parts import Standing
     from services.domain.database import AppliedMigration, MigrationStatus
 
-PROVEN_AFTER = timedelta(hours=1)  # less, and it is not proven yet
-TRIED_AFTER = timedelta(minutes=10)  # less, and it was probably replaced because it did not work
-MOST_FAILED = 0.05  # above this share of failed jobs a version was no good one
+PROVEN_AFTER = timedelta(hours=1)  # with less, it is not proven yet
+TRIED_AFTER = timedelta(minutes=10)  # with less, it was probably replaced because it did not work
+MOST_FAILED = 0.05  # a version with a higher share of failed jobs counts as bad
 
 _SERVES = (DeploymentStatus.SUCCESS, DeploymentStatus.SLEEPING)
 _RAN = (*_SERVES, DeploymentStatus.CRASHED, DeploymentStatus.REMOVED, DeploymentStatus.REMOVING)
@@ -30,7 +30,7 @@ _RAN = (*_SERVES, DeploymentStatus.CRASHED, DeploymentStatus.REMOVED, Deployment
 
 @dataclass(frozen=True)
 class Period:
-    """When one deployment served."""
+    """The time in which one deployment served."""
 
     deployment_id: str
     begin: datetime
@@ -39,16 +39,16 @@ class Period:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One commit to go back to, or one deployment without a commit (`railway up`, an image): `sha` is None then.
+    """A commit to go back to, or a deployment without a commit (`railway up`, an image), whose `sha` is None.
 
-    `message`: the commit's, or the image. `deployments`: the one to roll back to, a service; a service that serves the
-    commit already is absent. `served`: in production, of the service that had it for the shortest time; `until`: when
-    it last served; `left_at`: when the first of these services left it. `jobs`: that ended while it served; None when
-    that cannot be read. `migrations_since`: applied after `left_at`; None when that cannot be read. `can_roll_back`:
-    Railway has its image still; otherwise it can only be built again. `has_crashed`: what ran last of it ended so.
-    `is_newer`: what runs now is older than it. `made_at`, `made_by`: of the deployment to roll back to. `broken_by`:
-    what migrations since did to the schema that it doesn't work with, one clause each; empty also where they were not
-    examined.
+    `message`: the commit's, or the image. `deployments`: the one to roll back to, per service; a service that serves
+    the commit already is absent. `served`: its time in production, in the service that had it for the shortest time;
+    `until`: when it last served; `left_at`: when the first of these services left it. `jobs`: those that ended while it
+    served; None if they cannot be read. `migrations_since`: applied after `left_at`; None if they cannot be read.
+    `can_roll_back`: Railway still has its image; otherwise it can only be built again. `has_crashed`: its last
+    deployment that ran crashed. `is_newer`: the running deployment is older. `made_at`, `made_by`: of the deployment to
+    roll back to. `broken_by`: changes of later migrations that it doesn't work with, one clause each; also empty if the
+    migrations were not examined.
     """
 
     sha: str | None
@@ -69,12 +69,12 @@ class Candidate:
 
     @property
     def is_possible(self) -> bool:
-        """Whether Railway has its image, and it works with the schema, as far as that is known."""
+        """True if Railway has its image and, as far as known, it works with the schema."""
         return self.can_roll_back and not self.broken_by
 
     @property
     def word(self) -> str:
-        """What a command calls it: the whole SHA, or the deployment's id."""
+        """The word for it in commands: the whole SHA, or the deployment's id."""
         return self.sha or next(iter(self.deployments.values()))
 
     @property
@@ -84,17 +84,17 @@ class Candidate:
 
     @property
     def short_word(self) -> str:
-        """The word as short as commands take it."""
+        """The shortest form of the word that commands accept."""
         return self.word[:SHORT_ID]
 
     @property
     def is_successful(self) -> bool:
-        """Whether it ran long enough to judge, did not crash, and its jobs did not fail."""
+        """True if it ran long enough to judge, did not crash, and its jobs did not fail."""
         return not self.has_crashed and self.served >= TRIED_AFTER and not self._has_failed_jobs
 
     @property
     def is_proven(self) -> bool:
-        """Whether it also served long enough for people to notice."""
+        """True if it also served long enough for people to notice problems."""
         return self.is_successful and self.served >= PROVEN_AFTER
 
     @property
@@ -126,7 +126,7 @@ class Past:
 
 
 def served_periods(deployments: Sequence[Deployment], now: datetime) -> list[Period]:
-    """When each deployment that ever ran served: until the next one came, or it ended. Newest first."""
+    """The period in which each deployment that ever ran served: until the next one came, or it ended. Newest first."""
     periods: list[Period] = []
     successor: datetime | None = None
     for one in _newest_first(deployments):
@@ -140,11 +140,11 @@ def served_periods(deployments: Sequence[Deployment], now: datetime) -> list[Per
 
 
 def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable, schema: Schema) -> tuple[Candidate, ...]:
-    """Where all these services can go, best first: the previous successful one, which is the smallest step back.
+    """The candidates for all these services, best first: the previous successful one, which is the smallest step back.
 
-    Those that can be rolled back to come before those that would have to be built again or that the schema doesn't
-    fit any more. `schema`: what the applied migrations of the operated system do. A deployment without a commit
-    belongs to one service alone.
+    Those that can be rolled back to come before those that would have to be built again or that don't work with the
+    schema any more. `schema`: the effects of the applied migrations of the operated system. A deployment without a
+    commit counts only for a single service.
     """
     keys = {_key(one) for past in pasts for one in past.deployments if one.commit_sha or len(pasts) == 1}
     found = [candidate for key in keys if (candidate := _candidate(key, pasts, migrations)) is not None]
@@ -154,24 +154,24 @@ def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable, schem
 
 
 def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, schema: Schema) -> tuple[str, ...]:
-    """Asked of a newer commit than what runs, too: one that came after its time is as foreign to it."""
+    """Changes since it served that break it; also for a newer commit than the running one, which may break as well."""
     if isinstance(migrations, Unavailable):
         return ()
     return find_breaking([one.title for one in applied_since(candidate.left_at, migrations)], schema)
 
 
 def applied_since(moment: datetime, migrations: MigrationStatus) -> list[AppliedMigration]:
-    """Without those that set the database up."""
+    """The migrations applied after this moment, without those that set the database up."""
     return [one for one in _after_set_up(migrations) if one.executed_at > moment]
 
 
 def _after_set_up(migrations: MigrationStatus) -> list[AppliedMigration]:
-    """No code has ever worked with the database from before those that set it up."""
+    """The migrations after those that set the database up: no code has ever worked with an earlier schema."""
     return [one for go in goes_of(migrations.applied)[1:] for one in go]
 
 
 def deployed_at(past: Past) -> datetime | None:
-    """When a deploy brought what runs now; None when it was a rollback. A restart or a start again is no deploy."""
+    """When the running code was deployed; None if a rollback brought it. A restart or another start is no deploy."""
     ran = [one for one in _newest_first(past.deployments) if _has_run(one) or one.id == past.current.id]
     older = [one for one in ran if one.created_at <= past.current.created_at]
     stint = list(takewhile(lambda one: _key(one) == _key(past.current), older))
@@ -181,12 +181,12 @@ def deployed_at(past: Past) -> datetime | None:
 
 
 def _key(deployment: Deployment) -> str:
-    """What makes two deployments the same code: the commit; without one only the deployment itself."""
+    """The identity of a deployment's code: the commit; without one the deployment itself."""
     return deployment.commit_sha or deployment.id
 
 
 def _candidate(key: str, pasts: Sequence[Past], migrations: MigrationStatus | Unavailable) -> Candidate | None:
-    """None when a service never had it, or all serve it already."""
+    """None if a service never had it, or all serve it already."""
     moving = [past for past in pasts if _key(past.current) != key]
     stints = {past.service: list(_stints(key, past)) for past in moving}
     if not moving or not all(stints.values()):
@@ -221,7 +221,7 @@ def _newest_first(deployments: Sequence[Deployment]) -> list[Deployment]:
 
 
 def _stints(key: str, past: Past) -> Iterator[tuple[Deployment, Period]]:
-    """Each time that the service served the commit, newest first."""
+    """Each period in which the service served the commit, newest first."""
     periods = {period.deployment_id: period for period in served_periods(past.deployments, past.now)}
     for one in _newest_first(past.deployments):
         if _key(one) == key and one.id in periods and one.id != past.current.id:
@@ -229,7 +229,7 @@ def _stints(key: str, past: Past) -> Iterator[tuple[Deployment, Period]]:
 
 
 def _target(newest_first: Sequence[Deployment]) -> Deployment:
-    """The newest with an image, else the newest."""
+    """The newest deployment with an image, else the newest."""
     return next((one for one in newest_first if one.can_rollback), newest_first[0])
 
 
@@ -253,7 +253,8 @@ def _count_since(migrations: MigrationStatus | Unavailable, moment: datetime) ->
 
 
 def _has_run(deployment: Deployment) -> bool:
-    """A removed one counts although Railway does not report whether it ever served: only its image can show it."""
+    """True if it ran. A removed one counts, although Railway does not report whether it ever served; an image proves
+    it."""
     return deployment.can_rollback or deployment.status in _RAN
 
 

@@ -1,9 +1,9 @@
 """Undo the newest migration by its prepared file (runbook, "Database Migration Rollback")
 
 When:   a migration broke something, and going back with the code is not enough. Dangerous.
-Effect: the workers stop (and the API, when asked), the prepared SQL runs in one transaction, and the code that fits the
-        schema afterwards starts at the former counts. If the SQL fails, nothing is changed in the schema, and what ran
-        before starts again (`playbooks.change_parts`).
+Effect: the workers stop (and the API, if asked), the prepared SQL runs in one transaction, and the code that fits the
+        schema afterwards starts at the former counts. If the SQL fails, the schema is unchanged, and the
+        former deployments start again (`playbooks.change_parts`).
 Undo:   `dragonfly migrate` on a terminal applies the migration again; then deploy.
 """
 
@@ -52,7 +52,7 @@ from services.domain.deployments import Deployment
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 
-# A deployment made this shortly before the migration ran has probably brought it, in its pre-deploy command.
+# A deployment made this shortly before the migration probably applied it, in its pre-deploy command.
 BRINGS_WITHIN = timedelta(seconds=BUILD_S)
 MIGRATIONS = NextStep("Migrations", "migrations")
 ROLLBACK_URL = "DRAGONFLY_ROLLBACK_DB_URL"
@@ -62,7 +62,7 @@ ROLLBACK_URL = "DRAGONFLY_ROLLBACK_DB_URL"
 class Facts:
     """`rollbacks`: `{version: the prepared file}`. `deployments`: each service's newest ones.
 
-    `may_undo`: whether the bot has a connection string of a role that may (`ROLLBACK_URL`).
+    `may_undo`: True if the bot has a connection string of a role that may undo migrations (`ROLLBACK_URL`).
     """
 
     environment: str
@@ -77,7 +77,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A service that is stopped, and the deployment whose code fits the schema afterwards; None: unknown."""
+    """A service to stop, and the deployment whose code fits the schema afterwards; None: unknown."""
 
     found: Standing
     count: int
@@ -85,7 +85,8 @@ class _Fit:
 
 
 def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan:
-    """`version` has 14 digits and is the newest applied migration. `with_api`: stop the API too."""
+    """A plan to undo a migration. `version` has 14 digits and is the newest applied migration. `with_api`: stop the API
+    too."""
     if isinstance(facts.migrations, Unavailable):
         return unavailable(facts.migrations)
     refusal = _refuse(facts, facts.migrations, version)
@@ -159,7 +160,7 @@ def _fits(facts: Facts, services: Sequence[Service], undone: AppliedMigration) -
 def _fitting(
     listed: Sequence[Deployment], found: Standing, undone: AppliedMigration, now: datetime
 ) -> Deployment | None:
-    """The newest deployment that served before the migration ran; None when none is known that could start again."""
+    """The newest deployment that served before the migration ran; None if none is known that could start again."""
     ran = {period.deployment_id for period in served_periods(listed, now)}
     before = [one for one in listed if one.id in ran and one.created_at <= undone.executed_at - BRINGS_WITHIN]
     newest = max(before, key=lambda one: one.created_at, default=None)
@@ -184,7 +185,7 @@ def _steps(
 
 
 def _start(fit: _Fit) -> Iterator[Step]:
-    """The code that fits, at the former count; the former deployment when no better one is known."""
+    """Start the code that fits, at the former count; the former deployment if no better one is known."""
     found, code = fit.found, fit.code
     if code is None or code.id == found.current.id:
         yield from start(found.service, found.current.id, fit.count)
@@ -215,7 +216,7 @@ def _impact(facts: Facts, migrations: MigrationStatus, version: str, fits: Seque
 
 
 def _code_afterwards(fit: _Fit, code: Deployment) -> str:
-    """Which code comes up, and whether it is another one than now."""
+    """The code that starts, and whether it differs from the current one."""
     short, now = fit.found.service.short, fit.found.current
     if code.id == now.id:
         return (

@@ -1,6 +1,6 @@
-"""Names the few causes from which the other findings follow: one table, read by everything that lists findings.
+"""Names the few causes from which the other findings follow: one table for everything that lists findings.
 
-A cause is only named when its own evidence is there; what it explains is in `EXPLAINS`. Everything else stays as it is.
+A cause is named only on its own evidence; `EXPLAINS` has the findings that it explains. All others stay as they are.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ CONFIG = NextStep("Check the settings", "check-config")
 
 
 class Kind(StrEnum):
-    """What may be the cause of other findings, the most fundamental first."""
+    """A kind of cause, the most fundamental first."""
 
     DATABASE = "database"
-    NO_ACCESS = "database access"  # the database answers, but not to some of us
+    NO_ACCESS = "database access"  # the database answers, but not to some of our processes
     NO_WRITES = "database writes"
     MIGRATIONS = "migrations"
     PERMISSIONS = "permissions"
@@ -35,8 +35,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """What the checks found. `database_since`: since when the bot has not reached the database, None if it does not
-    know. `same_again`: deployments that changed nothing of what runs."""
+    """The checks' findings. `database_since`: since when the bot has not reached the database, None if it does not
+    know. `same_again`: deployments that did not change the running code."""
 
     findings: Sequence[Finding]
     now: datetime
@@ -48,12 +48,12 @@ class Found:
         return next((finding for finding in self.findings if finding.check == check), None)
 
     def wrong(self, prefix: str) -> list[Finding]:
-        """Those that are certainly wrong."""
+        """The findings that are certainly problems."""
         statuses = (Status.FAIL, Status.WARN)
         return [one for one in self.findings if one.status in statuses and one.check.startswith(f"{prefix}.")]
 
     def saying(self, words: str) -> list[Finding]:
-        """Lines of logs and errors of jobs that have these words."""
+        """Log lines and job errors that contain these words."""
         return [one for one in (*self.wrong("logs"), *self.wrong("queue")) if words in one.title.lower()]
 
 
@@ -68,8 +68,8 @@ def read_moment(written: object) -> datetime | None:
 
 @dataclass(frozen=True)
 class Cause:
-    """`finding`: what is wrong, what to do about it (its detail) and the button for that. `sources`: the checks that it
-    speaks for, which are not listed again. `service`: which service it concerns, None for all. `since`: None where
+    """A cause of other findings. `finding`: the problem, the remedy (its detail) and the button for it. `sources`: the
+    checks that it replaces, which are not listed again. `service`: the affected service, None for all. `since`: None if
     unknown."""
 
     kind: Kind
@@ -95,7 +95,7 @@ class Diagnosis:
 
     @property
     def words(self) -> str:
-        """ "19 other findings follow from it."; empty when none does."""
+        """ "19 other findings follow from it."; empty if there are none."""
         if not self.follows:
             return ""
         verb = "follows" if len(self.follows) == 1 else "follow"
@@ -104,7 +104,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """`diagnoses`: the most urgent first. `rest`: what none of them explains, in the given order."""
+    """`diagnoses`: the most urgent first. `rest`: the findings that none of them explains, in the given order."""
 
     diagnoses: tuple[Diagnosis, ...]
     rest: tuple[Finding, ...]
@@ -119,7 +119,7 @@ class Diagnosed:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All of them: causes, what follows from each, and the rest."""
+        """All findings: causes, those that follow from each, and the rest."""
         explained = [finding for one in self.diagnoses for finding in (one.finding, *one.follows)]
         return (*explained, *self.rest)
 
@@ -129,7 +129,7 @@ class Diagnosed:
 
 
 def fold(findings: Sequence[Finding], causes: Sequence[Cause]) -> Diagnosed:
-    """Each finding under the first cause that speaks for it or explains it. `causes`: the most fundamental first."""
+    """Put each finding under the first cause that replaces or explains it. `causes`: the most fundamental first."""
     left = list(findings)
     diagnoses: list[Diagnosis] = []
     for cause in causes:
@@ -143,7 +143,7 @@ def fold(findings: Sequence[Finding], causes: Sequence[Cause]) -> Diagnosed:
 
 
 def explains(cause: Cause, finding: Finding) -> bool:
-    """Whether the finding may be nothing but an effect of the cause; what is fine follows from nothing."""
+    """True if the finding may be just an effect of the cause; False for one without a problem."""
     if finding.status is Status.OK:
         return False
     is_shared = finding.service is None and finding.check in _SHARED
@@ -177,7 +177,7 @@ def _of_topics(*topics: Topic) -> Test:
 
 
 def _mentions(*words: str) -> Test:
-    """Whether the title has one of these words, in lower case."""
+    """A test that the title has one of these words, in lower case."""
     return lambda _, finding: any(word in finding.title.lower() for word in words)
 
 
@@ -186,7 +186,7 @@ def _either(*tests: Test) -> Test:
 
 
 def _is_fresh_crash(cause: Cause, finding: Finding) -> bool:
-    """A process that ends while its database is away, and not because of what was deployed since."""
+    """True if the process crashed while its database was away; False if something was deployed since."""
     deployed = finding.evidence.get("latest_at")
     is_newer = cause.since is not None and isinstance(deployed, str) and datetime.fromisoformat(deployed) > cause.since
     return not is_newer
@@ -208,7 +208,7 @@ class Follow:
 _READ_IN_DATABASE = ("database", "drift", "queue", "heartbeats", "claiming", "roles", "security", "lock", "sha")
 _SHARED = frozenset(
     {"queue.backlog", "queue.orphaned", "queue.errors", "sha.same"}
-)  # what one service may spoil for all
+)  # findings about all services that one service may cause
 _IN_SERVICE = ("deployment", "heartbeats", "workers", "claiming", "logs", "sha", "queue.backlog", "queue.orphaned")
 _is_about_database = _either(
     _of_topics(Topic.CONNECTIVITY, Topic.REQUESTS),

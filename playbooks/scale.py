@@ -1,8 +1,8 @@
-"""Run more or fewer replicas of a service, one more at a time (runbook, "Worker Scaling")
+"""Scale a service up or down, adding one replica at a time (runbook, "Worker Scaling")
 
 When:   the backlog grows, or a service should stop.
 Effect: 0 → 1 starts a worker and watches it come up; 1 → N adds one at a time and watches each for a while, going back
-        when the runbook's checks get worse; N → 0 stops gracefully and looks for orphaned jobs.
+        if the runbook's checks get worse; N → 0 stops gracefully and checks for orphaned jobs.
 Undo:   scale back to the former count.
 """
 
@@ -45,15 +45,15 @@ from services.domain.services import Service
 from services.domain.text import counted
 from services.domain.usage import Usage
 
-MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions
+MOST_REPLICAS = 50  # Railway's limit for a service, over all regions
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`connections`: the database's sessions against its limit. `sessions`: how many of them one replica may hold.
+    """`connections`: the database's sessions and their limit. `sessions`: how many of them one replica may hold.
 
-    `soak_s`: how long each added replica is watched. `usage`: what the service's busiest replica used in the last
-    minutes; None: nothing was recorded.
+    `soak_s`: how long each added replica is watched. `usage`: the highest resource use of the service's busiest replica
+    in the last minutes; None if nothing was recorded.
     """
 
     environment: str
@@ -66,7 +66,7 @@ class Facts:
 
 
 def plan(facts: Facts, service: Service, to: int) -> Plan | NoPlan:
-    """`to`: 0 to MOST_REPLICAS, 1 at least for the API."""
+    """A plan to scale a service. `to`: 0 to MOST_REPLICAS, for the API at least 1."""
     found = find_standing(facts.states, service)
     if isinstance(found, NoPlan):
         return found
@@ -146,7 +146,7 @@ def _steps(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[Step]
 
 
 def _start(found: Standing) -> Iterator[Step]:
-    """0 → 1: a stopped deployment is started again; one that is configured with no replica gets one."""
+    """0 → 1: a stopped deployment is started again; a service that is configured with 0 replicas gets 1."""
     if found.state.is_stopped:
         yield from start(found.service, found.current.id, 1)
         return
@@ -183,7 +183,7 @@ def _impact(facts: Facts, service: Service, from_: int, to: int) -> Iterator[str
 
 
 def _growth(from_: int, to: int, soak_s: float) -> str:
-    """The first replica is not watched: there is nothing to go back to that would be better."""
+    """The added replicas. The first one is not watched: there is no better state to go back to."""
     start = ["starts 1 replica"] if from_ == 0 else []
     more = to - max(from_, 1)
     added = f"adds {more}" if start else f"adds {counted(more, 'replica')}"
@@ -192,7 +192,7 @@ def _growth(from_: int, to: int, soak_s: float) -> str:
 
 
 def _headroom(usage: Usage | Unavailable | None) -> Iterator[str]:
-    """What the busiest replica leaves of its limits, as far as they are known."""
+    """The resource use of the busiest replica and its limits, as far as known."""
     if usage is None or isinstance(usage, Unavailable):
         return
     parts = []

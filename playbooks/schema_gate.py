@@ -1,4 +1,5 @@
-"""What migrations mean for a change of code: named in its plan, confirmed by typing, or refused (docs/changes.md)."""
+"""The effects of migrations on a change of code: named in its plan, confirmed by typing, or refused
+(docs/changes.md)."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from services.domain.text import counted
 
 SHOWN = 4  # effects of one migration
 Schema = Examinations | Unavailable
-MIGRATIONS_UNKNOWN = "whether migrations are pending is unknown"  # begins a warning; plans are stored with it
+MIGRATIONS_UNKNOWN = "whether migrations are pending is unknown"  # begins a warning; stored plans contain it
 _UNEXAMINED = "not examined"
 
 
 def is_destructive(titles: Sequence[str], schema: Schema) -> bool:
-    """Whether one of these migrations destroys something, or locks or rewrites a table.
+    """True if one of these migrations destroys something, or locks or rewrites a table.
 
-    So it counts when their examination failed; without the extra `[schema]`, none is ever examined.
+    Also True if their examination failed; but without the extra `[schema]`, none is ever examined.
     """
     if isinstance(schema, Unavailable):
         return bool(titles) and schema.why != MISSING
@@ -25,7 +26,7 @@ def is_destructive(titles: Sequence[str], schema: Schema) -> bool:
 
 
 def effect_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
-    """One line per migration that was examined, what destroys first."""
+    """One line per migration that was examined, destructive effects first."""
     for title in titles:
         if isinstance(schema, Unavailable) or title not in schema:
             continue
@@ -36,7 +37,7 @@ def effect_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
 
 
 def gate_warnings(titles: Sequence[str], schema: Schema) -> Iterator[str]:
-    """What destroys, what was not examined, and what the linter says."""
+    """Warnings about destructive effects, unexamined statements, and the linter's findings."""
     yield from unexamined_lines(titles, schema)
     known = [] if isinstance(schema, Unavailable) else [(title, schema[title]) for title in titles if title in schema]
     for title, found in known:
@@ -48,7 +49,7 @@ def gate_warnings(titles: Sequence[str], schema: Schema) -> Iterator[str]:
 
 
 def unexamined_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
-    """What is not known of these migrations, which is never harmless."""
+    """The unknown effects of these migrations, which never count as harmless."""
     if isinstance(schema, Unavailable):
         if titles:
             yield f"what {counted(len(titles), 'migration')} would do was not examined: {schema.why}"
@@ -62,7 +63,7 @@ def unexamined_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
 
 
 def find_unknown(warnings: Iterable[str]) -> dict[str, str]:
-    """The warnings that say that what a deploy migrates is not known, by what they are about, without the reason."""
+    """The warnings that a deploy's migrations are not known, by their subject, without the reason."""
     abouts = {line.partition(":")[0]: line for line in warnings}
     return {about: line for about, line in abouts.items() if about == MIGRATIONS_UNKNOWN or _UNEXAMINED in about}
 
@@ -76,15 +77,15 @@ def find_breaking(titles: Sequence[str], schema: Schema) -> tuple[str, ...]:
 
 
 def newer_schema_lines(commit: str, count: int, titles: Sequence[str], schema: Schema) -> Iterator[str]:
-    """That so many migrations came after the commit had run, and what is not known of them. `titles`: those of the
-    tables that its code works on."""
+    """The number of migrations that came after the commit had run, and the unknown effects of `titles`: those on tables
+    that its code uses."""
     if count:
         yield f"{counted(count, 'migration')} applied since {commit} ran: the old code meets a newer schema"
     yield from unexamined_lines(titles, schema)
 
 
 def older_code_warnings(commit: str, titles: Sequence[str], schema: Schema) -> Iterator[str]:
-    """The same, and whether its code still works: for a plan that is not refused when it doesn't."""
+    """The same, and why its code doesn't work with the schema: for a plan that is not refused for that."""
     yield from newer_schema_lines(commit, len(titles), titles, schema)
     broken = find_breaking(titles, schema)
     if broken:
@@ -93,12 +94,12 @@ def older_code_warnings(commit: str, titles: Sequence[str], schema: Schema) -> I
 
 
 def broken_words(commit: str, broken: Sequence[str]) -> str:
-    """`broken`: why, from `find_breaking`."""
+    """The sentence for code that doesn't work with the schema. `broken`: the reasons, from `find_breaking`."""
     return f"{commit} does not work with the schema any more: {'; '.join(broken)}"
 
 
 def schema_rollback(broken: Sequence[str]) -> str:
-    """The command that takes the schema back: the newest version goes first."""
+    """The command that rolls the schema back: the newest version goes first."""
     return f"rollback-db {max(one.partition('_')[0] for one in broken)}"
 
 

@@ -1,6 +1,6 @@
-"""Looks for causes in the services: what was deployed, which process is gone, what does not answer.
+"""Finds causes in the services: a bad deploy, a dead process, a service that does not answer.
 
-Each finder names a cause only on its own evidence, and says what to do about that.
+Each finder names a cause only on its own evidence, and says what to do about it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from services.domain.deployments import DeploymentStatus
 from services.domain.services import Service, same_sha, short_sha
 from services.domain.text import age
 
-BLAMED_FOR = timedelta(minutes=30)  # what breaks later than this after a deploy has rarely to do with it
+BLAMED_FOR = timedelta(minutes=30)  # a deploy is rarely the cause of a problem that begins later
 
-SILENT_BEFORE = timedelta(minutes=1)  # a beat that is older than a deployment by more was not ended by it
+SILENT_BEFORE = timedelta(minutes=1)  # a heartbeat that ended earlier before a deployment did not end because of it
 
-RAN = timedelta(seconds=5)  # a process that still beats so long after its start did start
+RAN = timedelta(seconds=5)  # a process that beats for so long after its start has started well
 
 RAILWAY_STATUS = NextStep("Railway's status", url="https://status.railway.com")
 
 
 def find_deploys(found: Found) -> Iterator[Cause]:
-    """A service that went bad within minutes of its newest deployment: the way back comes first."""
+    """A service that failed within minutes of its newest deployment: the remedy is a rollback."""
     for service in found.system.services:
         state, broken = found.one(f"deployment.{service.short}"), _broken(found, service)
         deployed_at = _deployed_at(found, state)
         if state is None or deployed_at is None or not broken or _fell_silent_before(found, service, deployed_at):
             continue
         if _was_killed(found, service, state, deployed_at) or _ran_well(found, service, state, deployed_at):
-            continue  # what was deployed did run
+            continue  # the deployed code did run
         words = CRASHES if _crashed_at_start(found, service, state, deployed_at) else "does not work"
         title = f"{deploy_name(_sha(state), service)} {words}{_error(found, service)}"
         step = NextStep(f"Roll back {service.short}…", f"rollback {service.short}")
@@ -45,12 +45,12 @@ def find_deploys(found: Found) -> Iterator[Cause]:
 
 
 def _deployed_at(found: Found, state: Finding | None) -> datetime | None:
-    """When the newest deployment was made, if that was a change of the last half hour which came to run or crash."""
+    """The time of the newest deployment, if it changed the code within the last 30 min and then ran or crashed."""
     made = read_moment(state.evidence.get("latest_at")) if state else None
     if state is None or made is None or found.now - made > BLAMED_FOR or state.evidence["latest"] in found.same_again:
         return None
     is_over = state.evidence.get("latest_status") in (DeploymentStatus.SUCCESS, DeploymentStatus.CRASHED)
-    return made if is_over else None  # otherwise it is on its way, or it never ran
+    return made if is_over else None  # otherwise it is in progress, or it never ran
 
 
 def _deployed_before(found: Found, service: Service, bad_since: datetime | None) -> str:
@@ -68,7 +68,7 @@ def _sha(state: Finding) -> str:
 
 
 def find_workers(found: Found) -> Iterator[Cause]:
-    """Workers that are gone, hang, or ended themselves; none of it a deploy's doing."""
+    """Workers that are gone, hang, or ended themselves, not because of a deploy."""
     for service in found.system.workers:
         beats, state = found.one(f"heartbeats.{service.short}"), found.one(f"deployment.{service.short}")
         if gave_up := _gave_up(found, service):
@@ -92,9 +92,9 @@ def _lost_workers(found: Found, service: Service, beats: Finding, state: Finding
     beating = beats.evidence.get("beating")
     alive = len(beating) if isinstance(beating, list) else 0
     title = f"{alive} of {expected} {short} workers alive" if alive else f"{short} is down (0 of {expected})"
-    # Nothing is left that a stop would interrupt; otherwise the others continue working.
+    # Without a living worker a stop interrupts nothing; otherwise the others should continue to work.
     step = NextStep(f"Restart {short}", f"restart {short}" if alive else f"restart {short} --through-zero")
-    since = None if alive else read_moment(beats.evidence.get("last_beat_at"))  # the newest beat is of one that lives
+    since = None if alive else read_moment(beats.evidence.get("last_beat_at"))  # the newest beat is a living worker's
     more = f" {beats.detail}" if alive else _deployed_before(found, service, since)
     detail = f"Restart {short}.{_process(state)}{more}"
     finding = replace(beats, title=title, detail=detail, next_step=step)
@@ -102,7 +102,7 @@ def _lost_workers(found: Found, service: Service, beats: Finding, state: Finding
 
 
 def _process(state: Finding | None) -> str:
-    """What Railway reports of the processes."""
+    """Railway's report of the processes."""
     if state is None or not isinstance(state.evidence.get("replicas_configured"), int):
         return ""
     running, wanted = state.evidence.get("running"), state.evidence.get("replicas_configured")
@@ -116,7 +116,7 @@ def _process(state: Finding | None) -> str:
 def find_api(found: Found) -> Iterator[Cause]:
     api = found.one("api.health")
     if api is None or api.status is Status.OK or api.evidence.get("db_connected") is not None:
-        return  # an API that answers speaks for itself
+        return  # an API that answers reports its own problem
     if _is_unset(api):
         return
     why = api.evidence.get("why", "")
@@ -143,7 +143,7 @@ def find_railway(found: Found) -> Iterator[Cause]:
 
 
 def _broken(found: Found, service: Service) -> list[Finding]:
-    """What is wrong with a service in a way that a deploy may do."""
+    """The problems of a service that a deploy may cause."""
     short = service.short
     candidates = [found.one(f"{kind}.{short}") for kind in ("deployment", "heartbeats", "workers")]
     broken = [one for one in candidates if one is not None and one.status is Status.FAIL]
@@ -153,27 +153,28 @@ def _broken(found: Found, service: Service) -> list[Finding]:
 
 
 def _crashed_at_start(found: Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
-    """Whether what was deployed never came to run."""
+    """True if the deployed code never ran."""
     is_crashed = state.evidence.get("latest_status") == DeploymentStatus.CRASHED
     return is_crashed and not _did_run(found, service, state, deployed_at)
 
 
 def _was_killed(found: Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
-    """Whether the deployment's process ran, named no error and is gone: the deploy is then no suspect."""
+    """True if the deployment's process ran, logged no error and is gone: then the deploy is no suspect."""
     if not _did_run(found, service, state, deployed_at) or not _is_process_gone(state) or _dies_again(found, service):
         return False
     return not _gave_up(found, service) and not _error(found, service)
 
 
 def _did_run(found: Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
-    """Whether a worker of the deployment beat after it had started, or its API answered well."""
+    """True if a worker of the deployment beat after its start, or its API answered ok."""
     read = _answered_for if service.is_api else _beat_for
     worked_for = read(found, service, state, deployed_at)
     return worked_for is not None and worked_for > RAN
 
 
 def _answered_for(found: Found, service: Service, state: Finding, deployed_at: datetime) -> timedelta | None:  # noqa: ARG001 - as `_beat_for`
-    """How long the API of the deployment's commit answered well; the one before it answers while it is built."""
+    """The time for which the API answered ok with the deployment's commit; while it is built, the previous one
+    answers."""
     api = found.one("api.health")
     since, until = (read_moment(api.evidence.get(name)) if api else None for name in ("well_since", "well_until"))
     own, its = api.evidence.get("well_sha") if api else None, state.evidence.get("latest_sha")
@@ -182,33 +183,33 @@ def _answered_for(found: Found, service: Service, state: Finding, deployed_at: d
 
 
 def _dies_again(found: Found, service: Service) -> bool:
-    """Whether the API began to answer well more than once: its process was started again, and died again."""
+    """True if the API started to answer ok more than once: its process was restarted, and died again."""
     api = found.one("api.health") if service.is_api else None
     spans = api.evidence.get("well_spans") if api else None
     return isinstance(spans, int) and spans > 1
 
 
 def _ran_well(found: Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
-    """Whether the deployment worked for minutes: its newest worker beat, or the API answered well."""
+    """True if the deployment worked for minutes: its newest worker beat, or the API answered ok."""
     if not service.is_api:
         beat_for = _beat_for(found, service, state, deployed_at)
         return beat_for is not None and beat_for > RAN_WELL
     until, live_at = _well_until(found), read_moment(state.evidence.get("latest_status_at"))
     if until is None or live_at is None or state.evidence.get("latest_status") != DeploymentStatus.SUCCESS:
-        return False  # while it was built the one before answered
+        return False  # the previous one answered while it was built
     return until - max(live_at, deployed_at) > RAN_WELL
 
 
 def _well_until(found: Found) -> datetime | None:
-    """The API's last good answer: where this process has asked lately, otherwise by the alert that it is bad."""
+    """The time of the API's last ok answer: as this process saw it, otherwise from the alert about the API."""
     api = found.one("api.health")
     known = [read_moment(api.evidence.get(name)) for name in ("well_until", "bad_since")] if api else []
     return max(filter(None, known), default=None)
 
 
 def _beat_for(found: Found, service: Service, state: Finding, deployed_at: datetime) -> timedelta | None:
-    """How long the newest worker of the deployment beat. The one before it beats while it is built: that one started
-    earlier, or has another SHA."""
+    """The time for which the newest worker of the deployment beat. While it is built, the previous one beats, which
+    started earlier or has another SHA."""
     beats = found.one(f"heartbeats.{service.short}")
     last = read_moment(beats.evidence.get("last_beat_at")) if beats else None
     if beats is None or last is None:
@@ -221,26 +222,26 @@ def _beat_for(found: Found, service: Service, state: Finding, deployed_at: datet
 
 
 def _is_process_gone(state: Finding) -> bool:
-    """Whether Railway runs fewer processes than it should, by what it says itself."""
+    """True if Railway itself reports fewer running processes than configured."""
     running, wanted = state.evidence.get("running"), state.evidence.get("replicas_configured")
     return isinstance(running, int) and isinstance(wanted, int) and running < wanted
 
 
 def _fell_silent_before(found: Found, service: Service, deployed_at: datetime) -> bool:
-    """Whether the workers were silent before the deployment was made: then it is an attempt to fix that."""
+    """True if the workers were silent before the deployment was made: then it is an attempt to fix that."""
     beats = found.one(f"heartbeats.{service.short}")
     last = read_moment(beats.evidence.get("last_beat_at")) if beats and not beats.evidence.get("beating") else None
     return last is not None and deployed_at - last > SILENT_BEFORE
 
 
 def _gave_up(found: Found, service: Service) -> list[Finding]:
-    """That the log says "Crash loop detected", and no line since that it works."""
+    """The log findings "Crash loop detected" without a later line that shows recovery."""
     lines = found.wrong(f"logs.{service.short}")
     return [one for one in lines if one.evidence.get("topic") == Topic.CRASH_LOOP and one.status is Status.FAIL]
 
 
 def _is_unset(finding: Finding) -> bool:
-    """Whether nothing was asked, because the settings lack what that takes."""
+    """True if nothing was read because the settings for it are missing."""
     why = f"{finding.detail} {finding.evidence.get('why', '')}"
     return "not configured" in why or "not set" in why
 
@@ -251,7 +252,7 @@ def _is_deploying(state: Finding | None) -> bool:
 
 
 def _error(found: Found, service: Service) -> str:
-    """The exception that the log names last: " (FileNotFoundError)"."""
+    """The exception that the log named last: " (FileNotFoundError)"."""
     named = [one for one in found.wrong(f"logs.{service.short}") if isinstance(one.evidence.get("error"), str)]
     last = max(named, key=lambda one: str(one.evidence.get("last_at", "")), default=None)
     return f" ({last.evidence['error']})" if last else ""

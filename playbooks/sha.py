@@ -1,4 +1,4 @@
-"""Which commit is deployed, and which one really runs? (runbook, "Confirm Git SHA")
+"""Compare the deployed commit with the one that really runs (runbook, "Confirm Git SHA")
 
 When:   after a deploy or a rollback, or when a fix seems to be missing.
 Effect: none, it only reads.
@@ -18,7 +18,8 @@ from services.domain.services import Service
 
 @dataclass(frozen=True)
 class ServiceSha:
-    """One service. `deployed`: what serves, None when nothing does. `reported`: what its processes report they run."""
+    """One service. `deployed`: the serving deployment, None if there is none. `reported`: the commits that its
+    processes report."""
 
     service: Service
     deployed: Deployment | Unavailable | None
@@ -36,7 +37,7 @@ def compare(facts: Facts) -> list[ServiceSha]:
 
 
 def overall(facts: Facts) -> Finding:
-    """Whether all services run the same commit."""
+    """The finding about whether all services run the same commit."""
     return sha.check(facts)[-1]
 
 

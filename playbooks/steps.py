@@ -1,9 +1,9 @@
-"""The steps of a plan: a closed union of dataclasses, each of which says what it does.
+"""The steps of a plan: a closed union of dataclasses.
 
-A kind says what it does (`describe`), how to do it without the bot (`by_hand`), what takes it back (`undo`), and
-whether it changes something. Adding one fails type checking until `bot.runs.executors` executes it. A step carries what
-it rests on (`from_`, the serving deployment, the schema's head), so that acting on an outdated plan is noticed before
-anything happens.
+Each kind describes itself (`describe`), its manual way without the bot (`by_hand`), its undo (`undo`), and whether it
+changes something. A new kind fails type checking until `bot.runs.executors` executes it. A step carries the state that
+it starts from (`from_`, the serving deployment, the schema's head), so that an outdated plan is noticed before anything
+happens.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _BEATS = (
 
 
 class _Step(ABC):
-    """What every step says of itself.
+    """The base class of all steps.
 
-    acts: it changes something, at most once. Every other step reads, once or until a condition holds or time is up.
-    cleans_up: it is executed however the run ends before it.
-    report_name: its name in the golden path's mission report.
+    `acts`: it changes something, at most once. Every other step reads, once or until a condition holds or time is up.
+    `cleans_up`: it is executed even if the run fails before it. `report_name`: its name in the golden path's mission
+    report.
     """
 
     acts: ClassVar[bool] = False
@@ -43,23 +43,23 @@ class _Step(ABC):
 
     @property
     def touches(self) -> tuple[Service, ...]:
-        """The services that the run takes while it runs."""
+        """The services that the run locks while it runs."""
         return ()
 
     @abstractmethod
     def describe(self) -> str:
-        """What it does, in plain text: "Set ingest from 1 to 2 replicas"."""
+        """The step in plain text: "Set ingest from 1 to 2 replicas"."""
 
     def by_hand(self) -> str | None:
-        """Where to click in Railway's dashboard, or what to type; None where its own words say it."""
+        """The place in Railway's dashboard, or the text to type; None if the description is enough."""
         return None
 
     def undo(self) -> tuple[Step, ...]:
-        """The steps that take it back after a later one failed and had changed nothing; none by default."""
+        """The steps that undo it after a later one failed without changing anything; none by default."""
         return ()
 
     def prove_unchanged(self) -> Step | None:
-        """What proves that it has changed nothing when it failed; None where its progress is unknown."""
+        """A step that proves that this one changed nothing when it failed; None if its progress is unknown."""
         return None
 
 
@@ -77,7 +77,7 @@ class _OfService(_Step):
 
     @property
     def page(self) -> str:
-        """Where the service is in Railway's dashboard."""
+        """The service's place in Railway's dashboard."""
         return f"Railway → {self.service.value}"
 
 
@@ -121,7 +121,7 @@ class ScaleService(_OfService, _Act):
 
 @dataclass(frozen=True)
 class StopService(_OfService, _Act):
-    """Stop the running deployment, which is how a service gets to zero. `from_` replicas ran."""
+    """Stop the running deployment, which is how a service gets to zero. `from_`: the replicas that ran."""
 
     deployment_id: str
     from_: int
@@ -165,7 +165,8 @@ class AwaitStopped(_OfService):
 
 @dataclass(frozen=True)
 class FreezeAutoDeploy(_OfService, _Act):
-    """Keep a push to main from overwriting what this run does. Best effort: its failure is shown and never blocks."""
+    """Turn auto-deploy off, so that no push to main overwrites this run's result. Best effort: its failure is shown and
+    never blocks."""
 
     def describe(self) -> str:
         return f"Turn off auto-deploy of {self.service.short}"
@@ -176,7 +177,7 @@ class FreezeAutoDeploy(_OfService, _Act):
 
 @dataclass(frozen=True)
 class UnfreezeAutoDeploy(_OfService, _Act):
-    """Let a push to main deploy again."""
+    """Turn auto-deploy on again, so that a push to main deploys."""
 
     def describe(self) -> str:
         return f"Turn on auto-deploy of {self.service.short}"
@@ -204,7 +205,7 @@ class RollBackDeployment(_OfService, _Act):
 
 @dataclass(frozen=True)
 class DeployCommit(_OfService, _Act):
-    """Build and deploy one commit. `from_` is the deployment that serves now, None when nothing does."""
+    """Build and deploy one commit. `from_` is the deployment that serves now, None if there is none."""
 
     sha: str
     from_: str | None
@@ -231,7 +232,7 @@ class RestartDeployment(_OfService, _Act):
 
 @dataclass(frozen=True)
 class RedeployDeployment(_OfService, _Act):
-    """Deploy the serving deployment's code again, with the variables of now."""
+    """Deploy the serving deployment's code again, with the current variables."""
 
     deployment_id: str
 
@@ -314,7 +315,7 @@ class VerifyApiHealth(_Step):
 
 @dataclass(frozen=True)
 class VerifyNoOrphanedJobs(_OfService):
-    """No `processing` job is without a living worker; those that are get listed with a button to requeue."""
+    """No `processing` job is without a living worker; orphaned ones are listed with a button to requeue."""
 
     def describe(self) -> str:
         return f"Check for orphaned jobs of {self.service.short}"
@@ -325,7 +326,8 @@ class VerifyNoOrphanedJobs(_OfService):
 
 @dataclass(frozen=True)
 class Soak(_OfService):
-    """Watch the runbook's checks for `seconds` against the ten minutes before; a breach goes to `fall_back_to`."""
+    """Watch the runbook's checks for `seconds`, compared with the 10 min before; a breach scales back to
+    `fall_back_to`."""
 
     seconds: int
     fall_back_to: int
@@ -343,7 +345,7 @@ class Soak(_OfService):
 
 @dataclass(frozen=True)
 class RequeueJobs(_Act):
-    """Put jobs back to pending, attempts kept. `job_ids` in order; capped by the playbook."""
+    """Set jobs back to pending, attempts kept. `job_ids` in order; the playbook limits their number."""
 
     job_ids: tuple[str, ...]
 
@@ -356,7 +358,7 @@ class RequeueJobs(_Act):
 
 @dataclass(frozen=True)
 class VerifyJobsSettled(_Step):
-    """The requeued jobs were taken up and do not fail again within `timeout_s`."""
+    """The requeued jobs were claimed and do not fail again within `timeout_s`."""
 
     job_ids: tuple[str, ...]
     timeout_s: int
@@ -406,7 +408,7 @@ class VerifyNothingRuns(_Step):
 
 @dataclass(frozen=True)
 class ApplySqlFile(_Act):
-    """Apply a prepared rollback in one transaction with a lock timeout: if it fails, it was rolled back whole.
+    """Apply a prepared rollback in one transaction with a lock timeout: if it fails, all of it is rolled back.
 
     `checksum` is the file's SHA-256, `head` the schema's head before.
     """
@@ -452,8 +454,8 @@ class CheckIngestBeats(_Step):
 
 @dataclass(frozen=True)
 class UploadSample(_Act):
-    """Upload our test file through the API: once, as a marked batch, under a case number of this run. `checksum` is
-    the SHA-256 of the file in the repository."""
+    """Upload our test file through the API: once, as a marked batch, with a case number of this run. `checksum` is the
+    SHA-256 of the file in the repository."""
 
     checksum: str
     report_name = "CSV Upload"
@@ -464,7 +466,7 @@ class UploadSample(_Act):
 
 @dataclass(frozen=True)
 class UploadKeptSample(UploadSample):
-    """The same where the system has no mark and removes no rows."""
+    """The same for a system without a mark, which removes no rows."""
 
     def describe(self) -> str:
         return "Upload the test file once, with a file name and a case number of this run; its rows stay"
@@ -483,7 +485,7 @@ class AwaitSample(_Step):
 
 @dataclass(frozen=True)
 class VerifySampleRows(_Step):
-    """Each of the batch's rows passed, and the batch has as many as the file."""
+    """Every row of the batch passed, and it has as many rows as the file."""
 
     rows: int
     report_name = "Snapshot"
@@ -494,7 +496,7 @@ class VerifySampleRows(_Step):
 
 @dataclass(frozen=True)
 class VerifySampleData(_Step):
-    """The runbook's five SQL verifications hold, of this run's batch."""
+    """The runbook's five SQL verifications hold for this run's batch."""
 
     rows: int
     report_name = "SQL Verification"
@@ -505,7 +507,7 @@ class VerifySampleData(_Step):
 
 @dataclass(frozen=True)
 class VerifyKeptSample(VerifySampleData):
-    """Batch and rows are in the database, of an upload in which no worker takes part."""
+    """The batch and its rows are in the database, for an upload without workers."""
 
     def describe(self) -> str:
         return "Verify the batch and its rows in the database"
@@ -513,7 +515,8 @@ class VerifyKeptSample(VerifySampleData):
 
 @dataclass(frozen=True)
 class RemoveSample(_Act):
-    """Remove a marked batch with all that came of it. None: the one that this run uploaded, whatever became of it."""
+    """Remove a marked batch with everything derived from it. None: the one that this run uploaded, whatever its
+    state."""
 
     batch_id: str | None
     cleans_up = True
@@ -564,18 +567,18 @@ STEPS: Mapping[str, type[Step]] = {kind.__name__: kind for kind in typing.get_ar
 
 
 def start(service: Service, deployment_id: str, to: int) -> tuple[Step, ...]:
-    """Start a stopped service at `to` replicas of that deployment, and watch it come up."""
+    """Start a stopped service at `to` replicas of that deployment, and verify that it comes up."""
     return (StartService(service, deployment_id, to), AwaitDeployment(service, DEPLOY_S), *come_up(service, to))
 
 
 def come_up(service: Service, count: int) -> tuple[Step, ...]:
-    """The runbook's startup lines and the first heartbeats; the API's health."""
+    """Verify a started service: the runbook's startup lines and the first heartbeats; the API's health."""
     logged = (VerifyStartupLog(service, STARTUP_LOG_S),) if service.worker_type else ()
     return (*logged, alive(service, count))
 
 
 def alive(service: Service, count: int) -> Step:
-    """Exactly `count` workers beat, or the API answers that it is well."""
+    """Verify that exactly `count` workers beat, or that the API reports ok."""
     if service.worker_type is None:
         return VerifyApiHealth(HEALTH_S)
     return VerifyHeartbeats(service, count, HEARTBEAT_S)

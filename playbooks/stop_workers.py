@@ -35,10 +35,10 @@ from services.domain.text import age
 
 @dataclass(frozen=True)
 class Facts:
-    """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us.
+    """Only Railway is required. `dashboard`: the page of the project, in case Railway does not answer us.
 
-    `outdated`: why the states are those of `age` ago; None when Railway just reported them.
-    `is_recognized`: whether the system is known; otherwise it is `system_among` the services in Railway.
+    `outdated`: why the states are `age` old; None if Railway has just reported them. `is_recognized`: True if the
+    system is known; otherwise it is `system_among` the services in Railway.
     """
 
     environment: str
@@ -51,9 +51,10 @@ class Facts:
 
 
 def system_among(states: States) -> System:
-    """While the system is not known: the one whose services Railway reports, with each worker of another that it shows.
+    """The system to use while it is not known: the one whose services Railway reports, plus each other known worker
+    that Railway reports.
 
-    Where they fit none, with the workers of every system.
+    If they fit no system, plus the workers of every system.
     """
     fitting = _fitting(states)
     base, shown = fitting or RUNBOOK, () if isinstance(states, Unavailable) else states
@@ -69,14 +70,15 @@ def system_among(states: States) -> System:
 
 
 def _fitting(states: States) -> System | None:
-    """What Railway did not report proves no system."""
+    """The system whose services Railway reports; None if there is none. Services that Railway did not report prove
+    nothing."""
     if isinstance(states, Unavailable):
         return None
     return system_with([service for service, state in states.items() if state.unknown is None])
 
 
 def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = "") -> Plan | NoPlan:
-    """`services`: one worker service, or all."""
+    """A plan to stop one worker service, or all."""
     services = services or facts.load.system.workers
     if isinstance(facts.states, Unavailable):
         return _by_hand(facts.states, services, facts)
@@ -135,7 +137,7 @@ def _name_in_railway(service: Service, system: System) -> str:
 
 
 def _missing(states: States, services: Sequence[Service], system: System) -> Mapping[Service, str]:
-    """`{service: why}` of those of which Railway does not show whether they run."""
+    """`{service: why}` for services that may run without Railway showing it."""
     found = {service: find_state(states, service) for service in services}
     return {
         service: f"it shows no {_name_in_railway(service, system)}" if state is None else state.why
@@ -145,7 +147,7 @@ def _missing(states: States, services: Sequence[Service], system: System) -> Map
 
 
 def _running(states: States, services: Sequence[Service], *, is_certain: bool) -> Iterator[Standing]:
-    """The services of which something runs, or may run. Not `is_certain`: what was stopped then may run by now."""
+    """The services that run, or may run. Without `is_certain`, a service that was stopped then may run by now."""
     for service in services:
         found = find_standing(states, service)
         if isinstance(found, Standing) and not (found.state.is_stopped and is_certain):
@@ -153,14 +155,14 @@ def _running(states: States, services: Sequence[Service], *, is_certain: bool) -
 
 
 def _steps(founds: Sequence[Standing]) -> Iterator[Step]:
-    """All get the stop before the first is waited for."""
+    """Stop all of them before waiting for the first."""
     yield from (StopService(found.service, found.current.id, _count(found)) for found in founds)
     yield from (AwaitStopped(found.service, stop_timeout_s(found.state.draining_seconds)) for found in founds)
     yield from (VerifyNoOrphanedJobs(found.service) for found in founds)
 
 
 def _count(found: Standing) -> int:
-    """The former replicas, for the way back; at least one ran."""
+    """The former replicas, for the undo; at least one ran."""
     return found.state.replicas_configured or max(found.current.running_instances, 1)
 
 

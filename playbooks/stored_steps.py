@@ -18,7 +18,7 @@ FORMAT = 1  # of stored steps; a replica claims only runs whose format and kinds
 
 
 def encode_step(step: Step) -> dict[str, Any]:
-    """JSON-able: `{"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": 2}`."""
+    """The step as JSON values: `{"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": 2}`."""
     return {"kind": type(step).__name__, **asdict(step)}
 
 
@@ -31,13 +31,13 @@ def decode_step(stored: Mapping[str, Any]) -> Step:
     return kind(**{field.name: _restore(hints[field.name], stored[field.name]) for field in fields(kind)})
 
 
-@cache  # to resolve them costs more than all else that reading a step does
+@cache  # resolving the types costs more than the rest of reading a step
 def _types_of(kind: type[Step]) -> Mapping[str, Any]:
     return typing.get_type_hints(kind)
 
 
 def _restore(wanted: Any, value: Any) -> Any:
-    """A JSON value as the type that the field declares."""
+    """Convert a JSON value to the type that the field declares."""
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is tuple:
         return tuple(_restore(inner[0], item) for item in value)
@@ -58,7 +58,7 @@ def kind_of(stored: Mapping[str, Any]) -> type[Step] | None:
 
 
 def describe_stored(stored: Mapping[str, Any]) -> str:
-    """What a stored step does; one of a newer version of the bot is called by its kind."""
+    """The description of a stored step; for one of a newer version of the bot, its kind."""
     try:
         return decode_step(stored).describe()
     except ValueError:
@@ -66,6 +66,6 @@ def describe_stored(stored: Mapping[str, Any]) -> str:
 
 
 def is_left_to_clean_up(steps: Sequence[RunStep]) -> bool:
-    """Whether what the run may have brought is still to be taken away."""
+    """True if cleanup steps are still pending."""
     kinds = (kind_of(step.step) for step in steps if step.state is StepState.PENDING)
     return any(kind is not None and kind.cleans_up for kind in kinds)

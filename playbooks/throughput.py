@@ -1,4 +1,4 @@
-"""How many jobs end in each minute, and how? (runbook, "Worker Scaling", step 3)
+"""Count completed and failed jobs per minute (runbook, "Worker Scaling", step 3)
 
 When:   while scaling, and whenever the queue grows.
 Effect: none, it only reads.
@@ -15,7 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import MinuteThroughput
 from services.domain.text import counted
 
-MOST_ROWS = 60  # of a table that a person reads; longer windows get longer rows
+MOST_ROWS = 60  # in a table that a person reads; longer windows get longer rows
 
 FAILED = NextStep("Failed jobs", "failed-jobs")
 QUEUE = NextStep("Look at the queue", "queue")
@@ -23,8 +23,8 @@ QUEUE = NextStep("Look at the queue", "queue")
 
 @dataclass(frozen=True)
 class Throughput:
-    """What ended within the window. `rows`, the newest first, are `row_minutes` long; ones in which nothing ended are
-    left out."""
+    """The jobs that ended within the window. `rows`, the newest first, are `row_minutes` long; rows without an ended
+    job are left out."""
 
     window: timedelta
     completed: int
@@ -38,7 +38,7 @@ class Throughput:
 
 
 def summarise(minutes: Sequence[MinuteThroughput], window: timedelta) -> Throughput:
-    """Totals, and minutes joined to longer rows where the window has more than `MOST_ROWS` of them."""
+    """Totals, and minutes joined to longer rows if the window has more than `MOST_ROWS` of them."""
     row_minutes = max(-(-int(window.total_seconds()) // (60 * MOST_ROWS)), 1)
     joined: dict[datetime, MinuteThroughput] = {}
     for one in minutes:
@@ -51,7 +51,7 @@ def summarise(minutes: Sequence[MinuteThroughput], window: timedelta) -> Through
 
 
 def check(throughput: Throughput | Unavailable) -> list[Finding]:
-    """One finding: `queue.throughput`. More failures than successes is wrong, a single one worth a look."""
+    """One finding: `queue.throughput`. More failures than successes fail, a single failure is a warning."""
     name = "queue.throughput"
     if isinstance(throughput, Unavailable):
         return [Finding(name, Status.UNKNOWN, "throughput unknown", throughput.why, next_step=QUEUE)]
@@ -64,7 +64,7 @@ def check(throughput: Throughput | Unavailable) -> list[Finding]:
 
 
 def _rate(per_minute: float) -> str:
-    """One digit behind the point; what that would round to 0 is not called 0."""
+    """One digit after the point; a rate that would round to 0 is not shown as 0."""
     return "under 0.1" if 0 < per_minute < 0.05 else f"{per_minute:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""Let a service be deployed to again
+"""Unlock a service, so that it can be deployed to again
 
 When:   after a rollback, once the cause is fixed.
 Effect: the service's locks and the frozen auto-deploy are lifted together: the next push to main goes live.
@@ -24,7 +24,7 @@ from services.domain.text import dated_time
 
 @dataclass(frozen=True)
 class Facts:
-    """`auto_deploy`: whether a push to main deploys the service. `freezes`: all that stand; the locks among them are
+    """`auto_deploy`: True if a push to main deploys the service. `freezes`: all current ones; the locks among them are
     lifted too."""
 
     environment: str
@@ -35,7 +35,8 @@ class Facts:
 
 
 def plan(facts: Facts, service: Service, reason: str) -> Plan | NoPlan:
-    """Without a lock a freeze alone is lifted: a rollback that failed half-way may have left it."""
+    """A plan to unlock a service. Without a lock it only turns auto-deploy on: a rollback that failed halfway may have
+    left it off."""
     if isinstance(facts.locks, Unavailable):
         return unavailable(facts.locks)
     if isinstance(facts.freezes, Unavailable):

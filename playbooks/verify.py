@@ -1,4 +1,4 @@
-"""Did the deployment arrive: right commit, API healthy, workers beating? (runbook, "Deployment Verification")
+"""Verify a deployment: right commit, API healthy, workers beating (runbook, "Deployment Verification")
 
 When:   after every deploy and every rollback.
 Effect: none, it only reads.
@@ -23,8 +23,8 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Facts:
-    """`wanted_sha` None means: the commit that Railway reports is deployed. `as_of` is the database's clock.
-    `stored`: the text is read later, so with clock times."""
+    """`wanted_sha` None means the commit that Railway reports as deployed. `as_of` is the database's clock. `stored`:
+    the text is read later, so it has clock times."""
 
     targets: tuple[Service, ...]
     wanted_sha: str | None
@@ -44,7 +44,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Step:
-    """One of the runbook's steps, with what it found."""
+    """One of the runbook's steps, with its findings."""
 
     title: str
     findings: tuple[Finding, ...]
@@ -99,12 +99,12 @@ def _check_sha(facts: Facts, service: Service) -> Finding:
     reported = sha.reported_shas(sha_facts, service)
     if facts.wanted_sha is not None:
         return _compare(found, service, facts.wanted_sha, reported)
-    # What runs nothing may be so on purpose; a deployment that arrived looks different.
+    # A service without a process may be intended; after a deployment it is a failure.
     return replace(found, status=Status.FAIL) if reported == () else found
 
 
 def _compare(found: Finding, service: Service, wanted: str, reported: tuple[str, ...] | Unavailable) -> Finding:
-    """What the processes report against the commit that was asked for."""
+    """The commits that the processes report, compared with the wanted one."""
     evidence = {**found.evidence, "wanted": wanted}
     name, short = found.check, service.short
     step = NextStep("Compare SHAs", "sha")
@@ -135,7 +135,7 @@ def _check_heartbeats(facts: Facts) -> list[Finding]:
 
 
 def _need_running(facts: Facts, finding: Finding) -> Finding:
-    """The runbook wants at least one row of each type with status `running`; beating alone is not enough."""
+    """The runbook requires at least one row of each type with status `running`; a heartbeat alone is not enough."""
     if finding.status is not Status.OK or isinstance(facts.heartbeats, Unavailable) or finding.service is None:
         return finding
     own = [beat for beat in facts.heartbeats if beat.worker_type == finding.service.worker_type]

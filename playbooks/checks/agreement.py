@@ -1,4 +1,4 @@
-"""Do a service's variables, Railway's environment and the start command belong together?
+"""Checks that a service's variables, Railway's environment and the start command agree.
 
 Values are compared and never shown.
 """
@@ -22,7 +22,7 @@ _PROJECT_VARIABLES = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_
 
 @dataclass(frozen=True)
 class Facts:
-    """`bot_environment`: what the bot belongs to, None when unset. `start_command`: Railway's, None for its default.
+    """`bot_environment`: the bot's environment, None if not set. `start_command`: Railway's, None for its default.
 
     `right_commands`: any of them is right; the first is the Procfile's.
     """
@@ -37,7 +37,8 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Findings `env.<service>.{project,environment,start_command}`; what is missing is left to `checks.variables`."""
+    """Findings `env.<service>.{project,environment,start_command}`; missing variables are left to
+    `checks.variables`."""
     return [_check_projects(facts), _check_environments(facts), _check_start_command(facts)]
 
 
@@ -65,7 +66,7 @@ def _projects(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _is_local(facts: Facts) -> bool:
-    """Whether the database is on this machine: there is no Supabase project to compare then."""
+    """True if the database is on this machine: then there is no Supabase project to compare."""
     shape = read_shape("SUPABASE_DB_URL", facts.variables, facts.now)
     return shape is not None and (shape.meaning or "").startswith("local")
 
@@ -94,7 +95,7 @@ def _check_environments(facts: Facts) -> Finding:
 
 
 def _disagreement(values: Mapping[str, str]) -> str:
-    """Who agrees with whom, without saying on what: "A and B against C"."""
+    """The names grouped by equal values, without the values: "A and B against C"."""
     groups: dict[str, list[str]] = {}
     for name, value in values.items():
         groups.setdefault(value, []).append(name)

@@ -1,4 +1,4 @@
-"""Does the API respond, have its endpoints, and accept files? (runbook, "API Health Check")"""
+"""Checks that the API responds, has its endpoints, and accepts files (runbook, "API Health Check")."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LOGS = NextStep("Logs of api", "logs api")
 
 @dataclass(frozen=True)
 class Facts:
-    """`environment` is what this bot belongs to, None when its own settings do not report.
+    """`environment`: the bot's environment, None if its own settings do not name it.
 
-    `others_answer`: whether Railway was heard, so that silence is the API's and not that of our own way out.
-    `answered`: the good answers before the API stopped answering well; `bad_since`: since when an alert reports that it
-    does not. None when that is not known.
+    `others_answer`: True if Railway answers, so that no answer is the API's fault and not that of our own network.
+    `answered`: the ok answers before the API stopped answering well; `bad_since`: since when an alert reports that it
+    does not; None if that is not known.
     """
 
     health: ApiHealth | Unavailable
@@ -61,9 +61,9 @@ def _check(facts: Facts) -> list[Finding]:
 
 
 def judge_silence(name: str, reason: Unavailable, *, others_answer: bool, system: System) -> Finding:
-    """No usable answer is unknown, and silence where others are heard is wrong: customers wait as we do.
+    """The finding for an unusable answer: unknown, or a failure if other systems answer, because customers wait too.
 
-    An error of the server (the API's own, or Railway's edge for it) is an answer.
+    A server error (from the API, or from Railway's edge for it) is an answer.
     """
     status, title, detail = Status.UNKNOWN, f"{name} health unknown", reason.why
     if reason.is_outage and others_answer:
@@ -94,17 +94,17 @@ def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str
 
 STEP = NextStep("Deployments of api", "deployments api")
 
-# Endpoint -> what does not work without it. A test compares them with what our client calls and what the API has.
+# Endpoint -> commands that need it. A test compares these with our client's calls and the API's endpoints.
 NEEDED: Mapping[Endpoint, tuple[str, ...]] = {
     Endpoint("GET", "/api/health"): ("health", "sha", "verify", "prod-gate"),
     Endpoint("GET", "/api/v1/intake/health"): ("health", "verify"),
-    Endpoint("GET", "/api/live"): ("deploy", "rollback", "restart"),  # Railway's health check lets no deployment live
+    Endpoint("GET", "/api/live"): ("deploy", "rollback", "restart"),  # Railway's health check needs it
     Endpoint("POST", "/api/v1/intake/upload"): ("golden-path",),
     Endpoint("GET", "/api/v1/intake/batches/{batch_id}"): ("golden-path",),
 }
 
 
-# What the reader of each other system's API calls; of both vintages.
+# The endpoints that the client of each other system's API calls, for both of its versions.
 NEEDED_BY_SYSTEM: Mapping[str, Mapping[Endpoint, tuple[str, ...]]] = {
     RUNBOOK.name: NEEDED,
     CIVIL.name: {
@@ -119,7 +119,7 @@ NEEDED_BY_SYSTEM: Mapping[str, Mapping[Endpoint, tuple[str, ...]]] = {
 
 
 def check_endpoints(endpoints: Set[Endpoint] | Unavailable, system: System) -> list[Finding]:
-    """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all exist or that is unknown."""
+    """One finding per missing endpoint, `drift.endpoint.<path>`; a single one if all exist or that is unknown."""
     if isinstance(endpoints, Unavailable):
         title = "endpoints of the API unknown"
         return [Finding("drift.endpoints", Status.UNKNOWN, title, endpoints.why, system.api, next_step=STEP)]
@@ -134,7 +134,7 @@ def check_endpoints(endpoints: Set[Endpoint] | Unavailable, system: System) -> l
 
 
 def _shape(endpoint: Endpoint) -> Endpoint:
-    """Whatever a path calls its parameters."""
+    """The endpoint without the names of its parameters."""
     return Endpoint(endpoint.method, re.sub(r"\{[^}]*\}", "{}", endpoint.path))
 
 
@@ -168,7 +168,7 @@ def check_intake(health: IntakeHealth | Unavailable, *, others_answer: bool = Fa
     if health.is_ok:
         if system.uploader is not None:
             return [Finding("intake.health", Status.OK, f"intake ok {took}", "", system.api, evidence)]
-        doubt = "does not prove that rows are stored"  # the API may complete an upload of which no row was
+        doubt = "does not prove that rows are stored"  # the API may complete an upload without storing a row
         return [Finding("intake.health", Status.OK, f"intake answers {took}", doubt, system.api, evidence)]
     detail = took if health.db_connected is not False else f"{took}, it does not reach its database"
     title = f"intake answers {health.http_status} with status {health.status}"

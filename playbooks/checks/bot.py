@@ -1,4 +1,4 @@
-"""Is the bot itself able to act?"""
+"""Checks that the bot itself is able to act."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from services.domain.text import age
 
 @dataclass(frozen=True)
 class Facts:
-    """`state` is None where no bot runs: on the terminal. `now` is the bot's own clock, as is its start.
+    """`state` is None if no bot runs: on the terminal. `now` is the bot's own clock, as is its start.
 
-    `channel_problem`: why the incidents channel takes no messages, where no bot knows; None as in `BotState`.
+    `channel_problem`: why the incidents channel takes no messages, if no bot runs; None as in `BotState`.
     """
 
     state: BotState | None
@@ -24,7 +24,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """`bot.channel` when the incidents channel takes no messages, and `bot.self` where a bot runs."""
+    """`bot.channel` if the incidents channel takes no messages, and `bot.self` if a bot runs."""
     state = facts.state
     problem = state.channel_problem if state else facts.channel_problem
     found = [check_channel(problem)] if problem else []
@@ -32,7 +32,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def check_channel(problem: str) -> Finding:
-    """What `check-config` says of it too."""
+    """The finding about the incidents channel, for `check-config` too."""
     return Finding(
         "bot.channel",
         Status.FAIL,

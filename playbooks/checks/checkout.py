@@ -1,4 +1,4 @@
-"""Is what is to be deployed committed, tagged and pushed? (runbook, "Pre-Deployment Checklist")"""
+"""Checks that the code to deploy is committed, tagged and pushed (runbook, "Pre-Deployment Checklist")."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TAG_IT = 'git tag -a v1.x.x -m "Release v1.x.x", then git push origin v1.x.x'
 
 @dataclass(frozen=True)
 class Facts:
-    """`is_pushed`: whether the release's tag is at the remote; of no meaning without a release."""
+    """`is_pushed`: True if the release's tag is at the remote; meaningless without a release."""
 
     checkout: Checkout | Unavailable
     is_pushed: bool | Unavailable
 
 
 def check_clean(facts: Facts) -> Finding:
-    """`git.clean`."""
+    """`git.clean`: fails if files are not committed."""
     checkout = facts.checkout
     if isinstance(checkout, Unavailable):
         return Finding("git.clean", Status.UNKNOWN, "uncommitted files unknown", checkout.why)
@@ -34,7 +34,7 @@ def check_clean(facts: Facts) -> Finding:
 
 
 def check_tagged(facts: Facts) -> Finding:
-    """`git.tag`."""
+    """`git.tag`: checks that the commit has a release tag, and that it is pushed."""
     checkout = facts.checkout
     if isinstance(checkout, Unavailable):
         return Finding("git.tag", Status.UNKNOWN, "release tag unknown", checkout.why)

@@ -1,4 +1,5 @@
-"""Is the database reachable, as which role, through which pooler, with each schema? (runbook, "Variable Validation")"""
+"""Checks that the database is reachable: with which role and pooler, and each schema (runbook, "Variable
+Validation")."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ _NO_LISTEN = "transaction pooler: no LISTEN, so the bot polls"
 
 
 def check(server: ServerFacts | Unavailable) -> list[Finding]:
-    """`database.reachable`; when it is, `database.schemas`; `database.writes` when it takes none, `database.system`
-    when it is not the one to operate, and `database.visibility` when rows may be hidden from us."""
+    """`database.reachable` and, if it is, `database.schemas`; `database.writes` if it refuses writes, `database.system`
+    if it isn't the one to operate, and `database.visibility` if rows may be hidden from us."""
     if isinstance(server, Unavailable):
         return [Finding("database.reachable", Status.UNKNOWN, "database does not answer", server.why, next_step=CONFIG)]
     refused = [refuses_writes(server.refuses_writes)] if server.refuses_writes else []
@@ -25,7 +26,7 @@ def check(server: ServerFacts | Unavailable) -> list[Finding]:
 
 
 def check_system(problem: str | None) -> list[Finding]:
-    """`database.system`, when another system stands there than the bot was installed for, or an unknown one."""
+    """`database.system`, if the database holds another system than the bot was installed for, or an unknown one."""
     if problem is None:
         return []
     detail = f"{problem}. No change can be requested, approved or started until it is the right database"
@@ -33,12 +34,12 @@ def check_system(problem: str | None) -> list[Finding]:
 
 
 def sees_all(server: ServerFacts | Unavailable) -> bool:
-    """False when row-level security may hide rows from us, so that what we count may be too little."""
+    """False if row-level security may hide rows from us, so that counts may be too low."""
     return isinstance(server, Unavailable) or not server.hidden_tables
 
 
 def refuses_writes(why: str) -> Finding:
-    """It answers reads, so reads show nothing wrong."""
+    """The finding for a database that refuses writes; it answers reads, so they show no problem."""
     detail = f"{why}; nothing is queued, claimed, approved or recorded until the database has room or is writable again"
     return Finding("database.writes", Status.FAIL, NO_WRITES, detail, evidence={"why": why}, next_step=CONFIG)
 
@@ -79,7 +80,8 @@ def _hidden(server: ServerFacts) -> Finding:
 
 
 def check_connections(use: ConnectionUse | Unavailable, *, share: float) -> Finding:
-    """`database.connections`: warns where so large a share of what the database, or its pooler, allows is in use."""
+    """`database.connections`: warns if such a share of the connections that the database, or its pooler, allows is in
+    use."""
     name = "database.connections"
     if isinstance(use, Unavailable):
         return Finding(name, Status.UNKNOWN, "connections of the database unknown", use.why, next_step=CONFIG)

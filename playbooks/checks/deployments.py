@@ -1,4 +1,4 @@
-"""Does each service have an active deployment, and is any service locked since a rollback?"""
+"""Checks that each service has an active deployment, and reports locks and freezes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from services.domain.systems import System
 from services.domain.text import clock_time, lasting
 from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 
-# What the newest deployment is worth while another one serves; {sha} is its commit. A status that is not here says
-# nothing: of SKIPPED nothing was built, because the push changed no file that the service watches.
+# The finding for the newest deployment while another one serves; {sha} is its commit. A status that is not here gives
+# no finding: a SKIPPED deployment was not built, because the push changed no file that the service watches.
 BESIDE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
     {
         DeploymentStatus.BUILDING: (Status.OK, "deploying {sha}: building"),
@@ -30,7 +30,7 @@ BESIDE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
         DeploymentStatus.UNKNOWN: (Status.UNKNOWN, "deployment {sha} has a status that this version does not know"),
     }
 )
-# The same while nothing serves. docs/states.md shows both; a test compares them with it and with Railway's schema.
+# The same while nothing serves. docs/states.md shows both tables; a test compares them with it and Railway's schema.
 ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
     {
         DeploymentStatus.BUILDING: (Status.WARN, "deploying {sha}: building"),
@@ -51,15 +51,15 @@ ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
 )
 
 
-RAILWAYS_WORD = "according to Railway"  # of a commit that no process has reported
+RAILWAYS_WORD = "according to Railway"  # for a commit that no process has reported
 
 
 def check(
     services: Mapping[Service, ServiceState] | Unavailable, system: System, *, unproved: Collection[Service] = ()
 ) -> list[Finding]:
-    """One finding per service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer.
+    """One finding per service, `deployment.<short name>`; only one, `deployment`, if Railway does not answer.
 
-    `unproved`: the services of which no process reports its commit.
+    `unproved`: the services without a process that reports its commit.
     """
     if isinstance(services, Unavailable):
         step = NextStep("Check the settings", "check-config")
@@ -71,7 +71,7 @@ def check(
 
 
 def _others(services: Mapping[Service, ServiceState], system: System) -> list[Finding]:
-    """Services of the Railway environment that the bot does not operate, so that no one takes them for covered."""
+    """Services of the Railway environment that the bot does not operate, so that people don't assume it covers them."""
     others = list_others(services, system)
     if not others:
         return []
@@ -109,7 +109,7 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
     if serving.ended_by_itself:
         return Status.FAIL, "ended by itself", _exited(serving)
     running, wanted = serving.running_instances, state.replicas_configured
-    if wanted is None:  # then at least one of what Railway has made
+    if wanted is None:  # unknown: then at least one of the instances that Railway made
         wanted = 0 if serving.running_instances else len(serving.instances)
     if running < wanted:
         return Status.WARN, f"has {running} of {wanted} instances running", _of(serving)
@@ -117,7 +117,7 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
 
 
 def _judge_sleeping(service: Service, serving: Deployment) -> tuple[Status, str, str]:
-    """Railway's App Sleeping: a request wakes the API, late; nothing ever wakes a worker."""
+    """Railway's App Sleeping: a request wakes the API, with a delay; nothing ever wakes a worker."""
     turn_off = "turn off App Sleeping in its Railway settings"
     if service.worker_type is not None:
         return Status.FAIL, "is asleep", f"{_of(serving)}; no request wakes a worker: {turn_off}"
@@ -125,14 +125,14 @@ def _judge_sleeping(service: Service, serving: Deployment) -> tuple[Status, str,
 
 
 def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
-    """A service of which nothing serves."""
+    """The finding for a service without a serving deployment."""
     latest, is_worker = state.latest, state.service.worker_type is not None
     if state.replicas_configured == 0 and is_worker:
         return Status.OK, "has 0 replicas", "stopped on purpose"
     if latest is None:
         return Status.FAIL, "was never deployed", ""
     if state.is_stopped:
-        # Stopping is how workers get to zero; the API is never at zero for long.
+        # Workers get to zero replicas by a stop; the API is never at zero for long.
         return Status.WARN if is_worker else Status.FAIL, "is stopped", _stopped_detail(state, latest)
     if latest.ended_by_itself:
         return Status.FAIL, "ended by itself", _exited(latest)
@@ -146,15 +146,15 @@ def _exited(deployment: Deployment) -> str:
 
 
 def _stopped_detail(state: ServiceState, latest: Deployment) -> str:
-    """Who stopped it, and a deployment that came since and does not serve."""
+    """The origin of the stop, and a later deployment that does not serve."""
     by = f"stopped by a run at {clock_time(state.stopped_at)}" if state.stopped_at else "stopped in Railway"
     is_newer = latest.status in BESIDE and not latest.was_stopped
     return f"{by}; deployment {_word(latest)} is {latest.status.value}" if is_newer else by
 
 
 def _next_step(state: ServiceState, status: Status) -> NextStep:
-    """What ran has logs of its end; of what never ran, the list shows more; what waits for a person waits in
-    Railway."""
+    """Logs for a process that ran; the list of deployments for one that never ran; Railway for a deployment that waits
+    for a person."""
     short, latest = state.service.short, state.latest
     if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL and latest.link:
         return NextStep("Approve in Railway", url=latest.link)
@@ -168,12 +168,12 @@ def _of(deployment: Deployment) -> str:
 
 
 def _word(deployment: Deployment) -> str:
-    """By its commit, else by its id."""
+    """The deployment's name by its commit, else by its id."""
     return short_sha(deployment.commit_sha) if deployment.commit_sha else deployment.short_id
 
 
 def _crashed(state: ServiceState) -> int:
-    """Instances that crashed; one when what was to serve crashed as a whole."""
+    """The number of crashed instances; 1 if the deployment that should serve crashed as a whole."""
     if state.serving is not None:
         return sum(instance.status == "CRASHED" for instance in state.serving.instances)
     return int(state.latest is not None and state.latest.status is DeploymentStatus.CRASHED)
@@ -204,21 +204,21 @@ def check_locks(
     forgotten_after: timedelta = LOCK_FORGOTTEN_AFTER,
     stored: bool = False,
 ) -> list[Finding]:
-    """One finding a lock, none when there is none. `stored`: the text is read later, so with clock times."""
+    """One finding per lock, none without locks. `stored`: the text is read later, so it has clock times."""
     if isinstance(locks, Unavailable):
         return [Finding("database.locks", Status.UNKNOWN, "locks of services unknown", locks.why)]
     return [_judge_lock(lock, now, forgotten_after, stored=stored) for lock in locks]
 
 
 def check_freezes(freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Finding]:
-    """One finding per freeze or lock of people that is in force; none when there is none."""
+    """One finding per freeze or lock by a person that is in force; none without any."""
     if isinstance(freezes, Unavailable):
         return [Finding("database.freezes", Status.UNKNOWN, "freezes unknown", freezes.why)]
     return [_freeze(one, now) for one in freezes if one.span_at(now) is not None]
 
 
 def _freeze(freeze: Freeze, now: datetime) -> Finding:
-    """It was wanted, so that all is well."""
+    """A person wanted the freeze, so its status is OK."""
     return Finding(
         check=f"freeze.{freeze.id}",
         status=Status.OK,

@@ -1,4 +1,4 @@
-"""Are tables, columns, functions and rights as our SQL expects them? (drift)"""
+"""Checks that tables, columns, functions and rights are as our SQL expects them (drift)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from services.domain.errors import Unavailable
 from services.domain.text import counted
 
 STEP = NextStep("Show migrations", "migrations")
-MAX_FINDINGS = 8  # a database that was never migrated lacks everything; the evidence has it all
+MAX_FINDINGS = 8  # a database that was never migrated lacks everything; the evidence has the whole list
 
 
 def check(drift: SchemaDrift | Unavailable) -> list[Finding]:
-    """One finding a reason for which queries are refused, one an object on which rights are missing."""
+    """One finding per reason for which queries are refused, and one per object with missing rights."""
     if isinstance(drift, Unavailable):
         return [Finding("drift.schema", Status.UNKNOWN, "drift unknown", drift.why, next_step=STEP)]
     found = [*_refused(drift.refused), *_missing(drift.missing)]
@@ -28,7 +28,7 @@ def check(drift: SchemaDrift | Unavailable) -> list[Finding]:
 
 
 def _of_a_standing_system(finding: Finding) -> Finding:
-    """Our migrations do not make it, so they repair nothing there."""
+    """The finding for a system that our migrations do not make, so they can't repair it."""
     return replace(finding, detail=f"{finding.detail}; {ADOPT_AGAIN}", next_step=CONFIG)
 
 
@@ -57,7 +57,7 @@ def _missing(missing: Sequence[MissingRight]) -> Iterator[Finding]:
 
 
 def _affected(queries: Iterable[Query]) -> list[str]:
-    """Commands of the operated reads, otherwise what the file of the query is for."""
+    """Commands that need the queries, otherwise the purpose of the query's file."""
     return _unique(
         words for query in queries for words in query.commands or (query.affects or query.topic.replace("_", " "),)
     )

@@ -1,6 +1,6 @@
-"""Did the golden path leave in the database what it should? (runbook, "SQL Verification Queries", 1 to 5)
+"""Checks the golden path's results in the database (runbook, "SQL Verification Queries", 1 to 5).
 
-The runbook looks at everything of the last ten minutes; these look at the one batch that was uploaded.
+The runbook checks everything of the last 10 min; these checks are about the one batch that was uploaded.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Facts:
-    """`rows`: as many as the file has. `batch` is None when the database has none of this file.
+    """`rows`: the number of rows in the file. `batch` is None if the database has no batch of this file.
 
-    `as_of` is the database's clock. `all_visible` is False when row-level security may hide heartbeats.
+    `as_of` is the database's clock. `all_visible` is False if row-level security may hide heartbeats.
     """
 
     as_of: datetime
@@ -42,8 +42,8 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Five findings, in the runbook's order; a warning is what may come right in a moment. Two where only the upload
-    is looked at, because no worker took part."""
+    """Five findings, in the runbook's order; a warning may still become OK in a moment. Two for an upload only, because
+    no worker took part."""
     if facts.upload_only:
         return [_batch(facts), _rows(facts)]
     return [_batch(facts), _rows(facts), _job(facts), _grants(facts), _heartbeats(facts)]

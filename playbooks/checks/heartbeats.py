@@ -1,6 +1,6 @@
-"""Are as many workers of each type beating as Railway is configured to run? (runbook, "Worker Heartbeat Check")
+"""Checks that as many workers of each type beat as Railway is configured to run (runbook, "Worker Heartbeat Check").
 
-Compared with what should be there, because a query for recent beats makes a dead worker vanish.
+It compares with the expected number, because a query for recent heartbeats does not show a dead worker.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from services.domain.thresholds import StaleLimits
 class Facts:
     """`as_of` is the database's clock. `expected`: Railway's configured replicas of each type, read `expected_age` ago.
 
-    `all_visible` is False when row-level security may hide rows from the role that read them. `stored`: what is shown
-    is read later, so with clock times.
+    `all_visible` is False if row-level security may hide rows from the role that read them. `stored`: the text is read
+    later, so it has clock times.
     """
 
     as_of: datetime
@@ -42,7 +42,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def limit_words(limits: StaleLimits, system: System) -> str:
-    """ "5 min", or "5 min, ingest 2 min" where a worker type has a limit of its own."""
+    """ "5 min", or "5 min, ingest 2 min" if a worker type has its own limit."""
     own = [
         f"{service.short} {age(limits.of(kind))}"
         for service in system.workers
@@ -52,7 +52,7 @@ def limit_words(limits: StaleLimits, system: System) -> str:
 
 
 def next_deadline(facts: Facts) -> datetime | None:
-    """When the next heartbeat that counts now would go stale if no beat came; None when nothing is beating."""
+    """The time at which the next fresh heartbeat goes stale if no other one comes; None if no worker beats."""
     if isinstance(facts.heartbeats, Unavailable):
         return None
     beating = [beat for beat in facts.heartbeats if beat.is_beating(facts.as_of, facts.stale_after)]
@@ -105,7 +105,7 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
 
 
 def _last_seen(facts: Facts, seen: Sequence[Heartbeat]) -> str:
-    """Of the newest row of any worker: an older one does not show when the problem began."""
+    """The newest row of any worker: an older one does not show when the problem began."""
     if not seen:
         return "no worker has reported in the last day"
     last = max(seen, key=lambda beat: beat.last_heartbeat_at)
@@ -128,6 +128,7 @@ def _doubts(facts: Facts, expected: int | Unavailable) -> list[str]:
 
 
 def _lost(stale: int, lacking: int) -> list[str]:
-    """What became of the workers that lack: a stale one was there, a missing one was not seen for a day."""
+    """The states of the missing workers: "stale" if there is a stale heartbeat, "missing" if there was none for a
+    day."""
     counts = {"stale": min(stale, lacking), "missing": lacking - stale}
     return [f"{count} {word}" for word, count in counts.items() if count > 0]

@@ -1,7 +1,7 @@
-"""What do the newest lines of a log tell? (runbook, "Key Log Patterns")
+"""Finds failures and successes in the newest lines of a log (runbook, "Key Log Patterns").
 
-Lines that differ in their data only are one group, by their masked template (docs/adr/0006). A failure after which the
-same replica did well is over: it is reported with the time that it lasted, and is no problem any more.
+Lines that differ only in their data form one group, by their masked template (docs/adr/0006). A failure after which the
+same replica succeeded is over: it is reported with its duration, and is no problem any more.
 """
 
 from __future__ import annotations
@@ -23,25 +23,24 @@ from services.domain.services import Service
 from services.domain.text import ago, counted, lasting
 from services.domain.thresholds import NOT_CLAIMED_AFTER, OUTAGE_OVER_AFTER
 
-SILENT_AFTER = timedelta(minutes=3)  # three of a worker's lines that did not come
+SILENT_AFTER = timedelta(minutes=3)  # three missing lines of a worker
 _EVERY_MINUTE = timedelta(seconds=90)
-_PACED = 3  # lines that show a pace
-MAX_GROUPS = 8  # more is no digest any more; the rest is counted
+_PACED = 3  # lines needed to derive a pace
+MAX_GROUPS = 8  # more would be no digest; the rest is counted
 
-_OUTAGES = frozenset({Topic.CONNECTIVITY, Topic.REQUESTS, Topic.OTHER})  # what ends without a line that says so
-_NOT_UNDONE = frozenset({Topic.CLAIMING, Topic.STORING})  # that others were done does not undo a job's failure
+_OUTAGES = frozenset({Topic.CONNECTIVITY, Topic.REQUESTS, Topic.OTHER})  # failures that end without a log line
+_NOT_UNDONE = frozenset({Topic.CLAIMING, Topic.STORING})  # a failed job stays failed although others succeed
 _ERROR_LEVELS = frozenset({"error", "err", "critical", "fatal", "alert", "emerg"})
 _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "DEBUG")  # some libraries log to stderr
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`lines`: oldest first, of one deployment. `next_due_at`: since when the job that the service's workers would
-    claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or is alive as
-    it should be right now; None when it was not read. `state`: what Railway reports of the service, None when it was
-    not asked; `is_current`: whether the deployment is the one that runs now. `stored`: the text is read later, so
-    with clock times. `patterns`: those of the operated system.
-    """
+    """`lines`: oldest first, of one deployment. `next_due_at`: the time at which the job that the service's workers
+    would claim next became due; None without such a job, and for the API. `is_well`: True if the service answers or is
+    alive as expected right now; None if it was not read. `state`: Railway's report of the service, None if it was not
+    read; `is_current`: True if the deployment is the one that runs now. `stored`: the text is read later, so it has
+    clock times. `patterns`: those of the operated system."""
 
     service: Service
     lines: Sequence[LogLine] | Unavailable
@@ -55,7 +54,7 @@ class Facts:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the service was stopped on purpose."""
+        """True if the service was stopped on purpose."""
         return self.state is not None and (self.state.is_stopped or self.state.replicas_configured == 0)
 
 
@@ -64,7 +63,7 @@ _Recognized = Sequence[tuple[LogLine, Pattern | None]]
 
 @dataclass
 class _Group:
-    """Lines of one template. `last`: the last one of each replica."""
+    """Lines with the same template. `last`: the last one of each replica."""
 
     topic: Topic
     symptom: Symptom | None
@@ -92,9 +91,9 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def _recognise(facts: Facts) -> list[tuple[LogLine, Pattern | None]]:
-    """A job that stored nothing and reports that it completed is no success."""
+    """The pattern of each line. A job that stored nothing but reports completion is no success."""
     seen: list[tuple[LogLine, Pattern | None]] = []
-    hollow: set[str | None] = set()  # replicas whose job stored nothing so far
+    hollow: set[str | None] = set()  # replicas whose current job has stored nothing so far
     for line in () if isinstance(facts.lines, Unavailable) else facts.lines:
         pattern = facts.patterns.recognise(line.message)
         if pattern is not None and pattern.symptom is Symptom.NOTHING_STORED:
@@ -125,7 +124,7 @@ def _group(seen: _Recognized) -> list[_Group]:
 
 
 def _is_error(line: LogLine) -> bool:
-    """By its severity. The frames of a traceback belong to the line that follows them."""
+    """True by its severity. The frames of a traceback belong to the line that follows them."""
     message = line.message
     is_own = bool(message.strip()) and not message[0].isspace() and not message.startswith(_NOT_BY_THEMSELVES)
     return is_own and line.severity.lower() in _ERROR_LEVELS
@@ -160,7 +159,8 @@ def _failure(facts: Facts, group: _Group) -> Finding:
 
 
 def _by_symptom(failures: Sequence[Finding]) -> list[Finding]:
-    """Failures with the same row of the troubleshooting table as one: the most frequent, and how many more kinds."""
+    """Join failures with the same row of the troubleshooting table: the most frequent one, with the number of other
+    kinds."""
     first: dict[object, Finding] = {}
     for finding in failures:
         symptom = finding.evidence.get("symptom")
@@ -183,7 +183,7 @@ def _templates(finding: Finding) -> list[object]:
 
 
 def _is_past(facts: Facts, group: _Group, last: LogLine) -> bool:
-    """Whether every replica did well since, or an outage is long over while the service is well."""
+    """True if every replica succeeded since, or an outage is long over while the service is healthy."""
     is_old = facts.now - last.timestamp > OUTAGE_OVER_AFTER
     if facts.is_well and is_old and group.topic in _OUTAGES:
         return True
@@ -194,7 +194,7 @@ def _is_over(facts: Facts, topic: Topic, failure: LogLine) -> bool:
     lines = () if isinstance(facts.lines, Unavailable) else facts.lines
     return any(
         line.timestamp > failure.timestamp
-        # The process of a crash loop is gone; any other speaks for it.
+        # The process of a crash loop is gone, so any other replica's line counts.
         and (topic is Topic.CRASH_LOOP or line.replica_id == failure.replica_id)
         and facts.patterns.ends(failure.message, topic, line.message)
         for line in lines
@@ -209,9 +209,10 @@ def _rest(facts: Facts, groups: Sequence[_Group]) -> Iterator[Finding]:
 
 
 def _fell_silent(facts: Facts) -> list[Finding]:
-    """A worker writes at least every minute, idle or not: once it has and does no more, the silence is the finding.
+    """A finding for a worker that stopped writing: it normally writes at least every minute, idle or not.
 
-    At once where Railway reports that the process has died."""
+    Immediately if Railway reports that the process has died.
+    """
     if isinstance(facts.lines, Unavailable) or not facts.lines or facts.is_stopped or not facts.is_current:
         return []
     return _paused(facts, facts.lines) or _died(facts, facts.lines)
@@ -237,7 +238,7 @@ def _silence_of(facts: Facts, title: str, detail: str, last: datetime) -> Findin
 
 
 def _paused(facts: Facts, lines: Sequence[LogLine]) -> list[Finding]:
-    """Longer than its pace."""
+    """A finding if the silence is much longer than the usual pace."""
     if facts.service.worker_type is None or len(lines) < _PACED or facts.patterns.is_silent_when_idle:
         return []
     times = sorted(line.timestamp for line in lines)
@@ -251,7 +252,7 @@ def _paused(facts: Facts, lines: Sequence[LogLine]) -> list[Finding]:
 
 
 def _process(state: ServiceState | None) -> str:
-    """What Railway reports of the process that should write."""
+    """Railway's report of the process that should write."""
     if state is None:
         return "the process has died or hangs"
     running, wanted = state.serving.running_instances if state.serving else 0, state.replicas_configured
@@ -261,7 +262,7 @@ def _process(state: ServiceState | None) -> str:
 
 
 def _stopped(facts: Facts) -> Iterator[Finding]:
-    """A worker that was stopped on purpose writes nothing, as it should."""
+    """A finding for a worker that was stopped on purpose and therefore writes nothing."""
     if facts.is_stopped and facts.is_current and facts.service.worker_type is not None:
         short = facts.service.short
         yield Finding(
@@ -270,7 +271,7 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
 
 
 def _idle(facts: Facts, seen: _Recognized) -> Iterator[Finding]:
-    """A worker that finds no jobs is fine as long as there are none."""
+    """A finding for an idle worker: OK as long as no job is due."""
     words = _silence(facts, seen) if facts.patterns.is_silent_when_idle else _idle_words(facts, seen)
     if words is None or facts.is_stopped:
         return
@@ -288,21 +289,21 @@ def _idle(facts: Facts, seen: _Recognized) -> Iterator[Finding]:
 
 
 def _idle_words(facts: Facts, seen: _Recognized) -> str | None:
-    """When a worker last wrote that it is idle; None when each has written something else since."""
+    """The time at which a worker last wrote that it is idle; None if each has written something else since."""
     idle = [line for line, pattern in _newest_of_claims(seen) if pattern.sign is Sign.IDLE]
     return f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}" if idle else None
 
 
 def _silence(facts: Facts, seen: _Recognized) -> str | None:
-    """Of a worker that writes nothing while it is idle; None while one has a job."""
+    """The words for a worker that writes nothing while it is idle; None while one has a job."""
     if facts.service.worker_type is None or not facts.is_current:
         return None
-    is_busy = any(pattern.topic is Topic.PERMISSIONS for _, pattern in _newest_of_claims(seen))  # a claim, unanswered
+    is_busy = any(pattern.topic is Topic.PERMISSIONS for _, pattern in _newest_of_claims(seen))  # claimed, no result
     return None if is_busy else "it writes nothing while it is idle, so its log does not show whether it is alive"
 
 
 def _newest_of_claims(seen: _Recognized) -> list[tuple[LogLine, Pattern]]:
-    """The newest line of each replica that has to do with claiming."""
+    """The newest line about claiming of each replica."""
     newest = {
         line.replica_id: (line, pattern)
         for line, pattern in seen
@@ -327,7 +328,7 @@ def _successes(facts: Facts, seen: _Recognized) -> Iterator[Finding]:
 
 
 def _silent(facts: Facts) -> Finding:
-    """Nothing that a pattern knows. A worker says something every minute, even if only that it is idle."""
+    """The finding if no pattern matches. A worker writes a line every minute, at least that it is idle."""
     short, name = facts.service.short, f"logs.{facts.service.short}"
     if facts.service.worker_type is None or facts.lines:
         return Finding(name, Status.OK, f"{short} logs no error", "", facts.service)

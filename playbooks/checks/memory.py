@@ -1,7 +1,7 @@
-"""Will a service reach its memory limit soon, and was what crashed killed at it? (runbook, "Troubleshooting")
+"""Predicts that a service will reach its memory limit, and detects crashes at the limit (runbook, "Troubleshooting").
 
-A climb is announced while memory rises in a straight line towards the limit. What climbs and is freed again, as garbage
-collectors and imports do, is known by the peaks that it came down from, and is announced only above them.
+A climb is reported while memory rises in a straight line towards the limit. Memory that climbs and is freed again, by
+garbage collectors and imports, is known by its earlier peaks, and is reported only above them.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from services.domain.services import Service
 from services.domain.text import clock_time
 from services.domain.usage import InstanceUsage, Sample, ServiceUsage
 
-FIT_OVER = tuple(timedelta(minutes=minutes) for minutes in (3, 6, 15, 45))  # a fast ramp shows in the first
+FIT_OVER = tuple(timedelta(minutes=minutes) for minutes in (3, 6, 15, 45))  # the first shows a fast ramp
 FEWEST = 6  # samples of a fit
-LOWEST_R2 = 0.9  # of the least squares: the share of the movement that the line explains
+LOWEST_R2 = 0.9  # of the least squares: the share of the variance that the line explains
 SMALLEST_RISE = 0.02  # of the limit, within a fit
-STILL_CLIMBS = 0.85  # of the slope, in the newer half: what levels off is no ramp
+STILL_CLIMBS = 0.85  # of the slope, in the newer half: a curve that levels off is no ramp
 ABOVE_PEAKS = 0.03  # of the limit, above every earlier peak
-KNOWN_FOR = timedelta(minutes=6)  # a process that just started climbs to where it belongs
-FREED = 0.85  # of a peak: what fell so far below it was freed
-ENDED_AT = 0.93  # of the limit: what fell from there did not free memory, it was killed and started again
-STARTED_NEAR = timedelta(minutes=2)  # of a fall: it was the start; samples and reports of it come late
-STARTS_BELOW = 0.9  # of everything before, in the hour: what fell there was started again, by the bot or by others
-AT_LIMIT = 0.95  # of the limit: what dies there was killed for it; the last sample may be half a minute old
+KNOWN_FOR = timedelta(minutes=6)  # a process that just started climbs to its normal level
+FREED = 0.85  # of a peak: memory that fell below this share was freed
+ENDED_AT = 0.93  # of the limit: a fall from above it is no freed memory, but a killed and restarted process
+STARTED_NEAR = timedelta(minutes=2)  # of a fall: then the fall is the start; samples and reports arrive late
+STARTS_BELOW = 0.9  # of all earlier samples in the hour: a fall below it is a restart, by the bot or by others
+AT_LIMIT = 0.95  # of the limit: a process that dies above it was killed for it; the last sample may be 30 s old
 KILLED_WITHIN = timedelta(minutes=10)  # the last samples before a crash
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """Memory climbs by `gb_per_min`, and meets the limit at `limit_at`."""
+    """Memory climbs by `gb_per_min`, and reaches the limit at `limit_at`."""
 
     gb_per_min: float
     limit_at: datetime
@@ -42,8 +42,8 @@ class Ramp:
 
 @dataclass(frozen=True)
 class AtLimit:
-    """The highest memory of the last minutes, at its limit. `is_identified`: it is that of an instance that crashed, so
-    that its end was most probably an OOM kill."""
+    """The highest memory of the last minutes, at its limit. `is_identified`: True if it is that of an instance that
+    crashed, so an OOM kill is the most probable cause."""
 
     memory_gb: float
     limit_gb: float
@@ -60,10 +60,11 @@ def check(
     freed_gb: float = 0.0,
     starts: Collection[datetime] = (),
 ) -> Finding:
-    """`memory.<short name>`: warns of a ramp that meets the limit within so long, once that share of it is used.
+    """`memory.<short name>`: warns of a ramp that reaches the limit within `within`, once `from_share` of the limit is
+    used.
 
-    `freed_gb`: the highest peak that an instance of the service came down from by itself; 0 when none is known.
-    `starts`: when processes of the service started, as far as it is known.
+    `freed_gb`: the highest peak that an instance of the service came down from by itself; 0 if none is known. `starts`:
+    the known start times of the service's processes.
     """
     name, short = f"memory.{service.short}", service.short
     if usage is None or isinstance(usage, Unavailable):
@@ -98,7 +99,7 @@ def find_ramp(
     freed_gb: float = 0.0,
     starts: Collection[datetime] = (),
 ) -> Ramp | None:
-    """None while there is none, or too little is known."""
+    """The ramp that reaches the limit first; None without one, or if too little is known."""
     samples, limit = _since_start(instance, starts), instance.memory_limit_gb
     if not limit or not samples or samples[-1].value < from_share * limit:
         return None
@@ -112,7 +113,7 @@ def find_ramp(
 
 
 def freed_peak(instance: InstanceUsage, starts: Collection[datetime] = ()) -> float:
-    """The highest memory that the instance came down from by itself, GB; 0 when it only climbed."""
+    """The highest memory, in GB, that the instance came down from by itself; 0 if it only climbed."""
     highest = freed = 0.0
     for sample in _since_start(instance, starts):
         highest = max(highest, sample.value)
@@ -122,9 +123,10 @@ def freed_peak(instance: InstanceUsage, starts: Collection[datetime] = ()) -> fl
 
 
 def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime, crashed: Collection[str]) -> AtLimit | None:
-    """Whether what crashed stood at its limit in its last minutes. `crashed`: the ids of those instances.
+    """The memory of a crashed instance that was at its limit in its last minutes; None if none was. `crashed`: the ids
+    of the crashed instances.
 
-    Where they are not known, or Railway does not separate instances, it is the service as far as it is known.
+    If they are not known, or Railway does not separate instances, any instance of the service counts.
     """
     if usage is None or isinstance(usage, Unavailable):
         return None
@@ -139,7 +141,7 @@ def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime, crashe
 
 
 def _since_start(instance: InstanceUsage, starts: Collection[datetime]) -> Sequence[Sample]:
-    """Without what was before the process ended: Railway starts an instance again under the same id."""
+    """The samples since the process started: Railway restarts an instance under the same id."""
     samples, limit = instance.memory, instance.memory_limit_gb or float("inf")
     falls = [
         place
@@ -175,7 +177,7 @@ def _fit(samples: Sequence[Sample], limit: float, over: timedelta) -> Ramp | Non
 
 
 def _least_squares(samples: Sequence[Sample]) -> tuple[float, float]:
-    """Slope in GB per second, and R²; (0, 0) where all stand at one moment or have one value."""
+    """Slope in GB per second, and R²; (0, 0) if all samples have the same time or value."""
     xs = [(sample.at - samples[0].at).total_seconds() for sample in samples]
     ys = [sample.value for sample in samples]
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)

@@ -1,4 +1,4 @@
-"""Does the database have the migrations that these files have? (runbook, "Database Migrations")"""
+"""Compares the database's migrations with these files (runbook, "Database Migrations")."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
 
 
 def proved(finding: Finding) -> Finding:
-    """For who relies on it that none is pending: an existing system does not report it."""
+    """The finding for a caller that relies on no pending migration: UNKNOWN for an existing system, which does not
+    report it."""
     is_known = finding.status is not Status.OK or finding.evidence.get("pending") is not None
     return finding if is_known else replace(finding, status=Status.UNKNOWN, next_step=STEP)
 
@@ -53,7 +54,8 @@ def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
 
 
 def _judge_own(status: MigrationStatus) -> tuple[Status, str, str]:
-    """Of an existing system: the bot's schema is compared, the system's own migrations are counted."""
+    """The finding for an existing system: the bot's schema is compared, the system's own migrations are only
+    counted."""
     of_the_bot = "of the bot's schema"
     if status.changed:
         title = f"{_count(status.changed)} {of_the_bot} changed after being applied"

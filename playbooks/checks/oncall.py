@@ -1,4 +1,4 @@
-"""Whether people are paged when something is wrong: now, in the next two weeks, and outside Slack too."""
+"""Checks that people are paged when something is wrong: now, in the next 14 days, and outside Slack too."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from services.domain.oncall import NOT_KNOWN, Gap, Level, Override, Schedule, ga
 from services.domain.text import counted, dated_time
 
 AHEAD = timedelta(days=14)  # a gap is fixed by planning, not by the person who is paged
-SOON = timedelta(days=3)  # a weekend away
+SOON = timedelta(days=3)  # a weekend ahead
 SEE = NextStep("On call", "oncall")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first.
+    """`schedule`: None without an on-call file, Unavailable if it has a mistake. `overrides`: oldest first.
 
-    absent: `{Slack id: why it reaches no one}`, as far as Slack reported. fault: what is wrong with the file while the
-    last good one is in force, None while it is the file's. calendars: of rotations that have one.
+    absent: `{Slack id: why it reaches no one}`, as far as Slack reported. fault: the mistake in the file while the last
+    good one is in force, None if the file itself is in force. calendars: of rotations that have one.
     """
 
     schedule: Schedule | Unavailable | None
@@ -43,7 +43,7 @@ class Targets:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding a gap; a gap that an override fills is none, so unknown overrides leave gaps unknown."""
+    """One finding per gap; an override can fill a gap, so unknown overrides leave gaps unknown."""
     if facts.schedule is None:
         return []
     if isinstance(facts.schedule, Unavailable):
@@ -59,7 +59,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def check_calendars(calendars: Sequence[CalendarState], now: datetime) -> list[Finding]:
-    """Of each rotation with a calendar: whether it can be read, and which events put no one on call."""
+    """For each rotation with a calendar: a finding if it can't be read, and one if events put no one on call."""
     found: list[Finding] = []
     for one in calendars:
         found += [*_unreadable(one), *_unnamed(one, now)] or [
@@ -96,7 +96,7 @@ def _unnamed(one: CalendarState, now: datetime) -> Iterator[Finding]:
 
 
 def check_absent(schedule: Schedule, absent: Mapping[str, str] | Unavailable) -> list[Finding]:
-    """One finding per person and group on a level whom Slack cannot reach. They are skipped when paging, but for those
+    """One finding per person and group on a level whom Slack cannot reach. They are skipped when paging, except those
     whose id Slack does not know: their pager may work."""
     if isinstance(absent, Unavailable):
         why = absent.why
@@ -117,7 +117,7 @@ def _check_gaps(facts: Facts, schedule: Schedule) -> list[Finding]:
 
 
 def _check_repeated(facts: Facts, schedule: Schedule) -> list[Finding]:
-    """One finding for each row of levels that page the same person now."""
+    """One finding per group of consecutive levels that page the same person now."""
     overrides = () if isinstance(facts.overrides, Unavailable) else facts.overrides
     detail = "put another person on call at one of them with `oncall override`"
     return [
@@ -127,7 +127,8 @@ def _check_repeated(facts: Facts, schedule: Schedule) -> list[Finding]:
 
 
 def check_targets(schedule: Schedule, targets: Targets) -> list[Finding]:
-    """Each level has to reach a person outside Slack, which may be muted at night; and only targets that there are."""
+    """Check that each level reaches a person outside Slack, which may be muted at night, and that each target has an
+    address."""
     return [*_slack_only(schedule), *_without_address(schedule, targets)] or [
         Finding("oncall.reach", Status.OK, "every level has a target outside Slack")
     ]
@@ -147,7 +148,7 @@ def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
 
 
 def _named(schedule: Schedule) -> Iterator[tuple[int, str, str]]:
-    """All people on a level: its number, the name in the file, and the Slack id; a group by its id."""
+    """All people on levels: the level's number, the name in the file, and the Slack id; a group by its id."""
     for number, level in enumerate(schedule.levels, start=1):
         for call in level.calls:
             for name in [call] if is_group(call) else _names(schedule, call):
@@ -184,7 +185,7 @@ def _slack_only(schedule: Schedule) -> Iterator[Finding]:
 
 
 def _surely_leaves_slack(schedule: Schedule, level: Level) -> bool:
-    """Whether a page leaves Slack for every person on call."""
+    """True if a page leaves Slack for every person on call."""
     if level.webhook or level.email:
         return True
     people = [_names(schedule, call) for call in level.calls if not is_group(call)]

@@ -1,4 +1,4 @@
-"""Do more jobs fail than usual, are any out of attempts, do any wait for a lock? (runbook, "Log Queries")"""
+"""Checks that jobs don't fail more than usual, run out of attempts or wait for a lock (runbook, "Log Queries")."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ STEP = NextStep("Failed jobs", "failed-jobs 1h")
 
 
 def check(jobs: Sequence[FailedJob] | Unavailable, system: System) -> list[Finding]:
-    """`queue.errors`: one finding a symptom and template; errors that the table does not know are counted elsewhere."""
+    """`queue.errors`: one finding per symptom and template; another check counts errors that the table does not
+    know."""
     if isinstance(jobs, Unavailable):
         return [Finding("queue.errors", Status.UNKNOWN, "errors of jobs unknown", jobs.why, next_step=STEP)]
     groups: dict[tuple[Symptom, str], list[FailedJob]] = {}
@@ -30,7 +31,7 @@ def check(jobs: Sequence[FailedJob] | Unavailable, system: System) -> list[Findi
 
 
 def _symptom(job: FailedJob) -> Symptom | None:
-    pattern = log_patterns.RUNBOOK.recognise(job.error_message or "")  # what Postgres says, it says to every system
+    pattern = log_patterns.RUNBOOK.recognise(job.error_message or "")  # Postgres' errors are the same in every system
     return pattern.symptom if pattern else None
 
 
@@ -49,15 +50,15 @@ QUEUE = NextStep("Look at the queue", "queue")
 
 @dataclass(frozen=True)
 class Usual:
-    """How jobs ended lately and in the hours before."""
+    """The outcomes of jobs lately and in the hours before."""
 
     lately: JobOutcomes
     before: JobOutcomes
 
 
 def check_rate(found: Usual | Unavailable, *, at_least: float, share: float, times: float) -> Finding:
-    """`jobs.rate`: fails when of at least `at_least` ended jobs a share of at least `share` failed, and it is `times`
-    what it was before."""
+    """`jobs.rate`: fails if at least `at_least` jobs ended and the share of failures is at least `share` and at least
+    `times` the earlier share."""
     if isinstance(found, Unavailable):
         return Finding("jobs.rate", Status.UNKNOWN, "how jobs end is unknown", found.why, next_step=FAILED)
     lately, before = found.lately, found.before
@@ -82,7 +83,7 @@ def check_exhausted(count: int | Unavailable, *, at_least: float) -> Finding:
 
 
 def check_contention(waits: Sequence[LockWait] | Unavailable, *, longer_than_s: float) -> Finding:
-    """`database.contention`: locks that were asked for and not granted for so long."""
+    """`database.contention`: lock waits that are longer than `longer_than_s` seconds."""
     name = "database.contention"
     if isinstance(waits, Unavailable):
         return Finding(name, Status.UNKNOWN, "lock waits unknown", waits.why, next_step=QUEUE)

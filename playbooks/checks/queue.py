@@ -1,4 +1,4 @@
-"""Is the backlog processed, are jobs lost, and do idle workers claim due jobs? (runbook, "Log Queries")"""
+"""Checks that the backlog is processed, no job is lost, and idle workers claim due jobs (runbook, "Log Queries")."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ TYPES_NAMED = 5
 
 @dataclass(frozen=True)
 class ClaimingFacts:
-    """`as_of` is the database's clock. `due`: since when the job that each service would claim next has been due.
-    `stored`: the text is read later, so with clock times.
-    """
+    """`as_of` is the database's clock. `due`: the time at which the job that each service would claim next became due.
+    `stored`: the text is read later, so it has clock times."""
 
     as_of: datetime
     stale_after: StaleLimits
@@ -36,7 +35,7 @@ class ClaimingFacts:
 def check_unclaimed(
     unclaimed: Mapping[str, datetime] | Unavailable, as_of: datetime | None, *, stored: bool = False
 ) -> Finding:
-    """`queue.unclaimed`: due jobs of types that no worker of the system claims. `{type: due since}`."""
+    """`queue.unclaimed`: due jobs of types that no worker of the system claims. `unclaimed`: `{type: due since}`."""
     name = "queue.unclaimed"
     if isinstance(unclaimed, Unavailable) or as_of is None:
         why = unclaimed.why if isinstance(unclaimed, Unavailable) else ""
@@ -76,7 +75,7 @@ def _check_service(facts: ClaimingFacts, service: Service) -> Finding:
 
 
 def _idle(facts: ClaimingFacts, service: Service) -> list[str]:
-    """Workers that beat, have finished their start and work on nothing."""
+    """Workers that beat, have finished their start and have no job."""
     beats = () if isinstance(facts.heartbeats, Unavailable) else facts.heartbeats
     return [
         beat.worker_id
@@ -94,8 +93,8 @@ FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 
 @dataclass(frozen=True)
 class Facts:
-    """`all_visible` is False when row-level security may hide rows, so that every count may be too low.
-    `stored`: the text is read later, so with clock times."""
+    """`all_visible` is False if row-level security may hide rows, so that every count may be too low. `stored`: the
+    text is read later, so it has clock times."""
 
     queue: QueueSnapshot | Unavailable
     all_visible: bool = True
@@ -106,7 +105,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """`queue.backlog`, `queue.failed` and `queue.orphaned`; only the first when the queue cannot be seen."""
+    """`queue.backlog`, `queue.failed` and `queue.orphaned`; only the first if the queue cannot be read."""
     queue = facts.queue
     if isinstance(queue, Unavailable):
         return [Finding("queue.backlog", Status.UNKNOWN, "queue unknown", queue.why, next_step=QUEUE)]
@@ -159,7 +158,7 @@ def _orphaned(queue: QueueSnapshot) -> Finding:
 
 
 def _doubt(finding: Finding) -> Finding:
-    """The same finding when rows may be hidden: bad news stands, good news does not."""
+    """The same finding if rows may be hidden: problems stand, OK becomes unknown."""
     if finding.status is not Status.OK:
         return finding
     detail = "row-level security may hide jobs"

@@ -1,4 +1,4 @@
-"""Do workers start again and again, or end themselves? (runbook, "Crash loop detected")"""
+"""Checks that workers do not restart again and again, or end themselves (runbook, "Crash loop detected")."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from services.domain.usage import ServiceUsage
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock. services: what Railway reported last, None when it is not configured.
+    """`as_of` is the database's clock. services: Railway's last report, None if Railway is not configured.
 
-    Deploys, restarts and scalings stop workers in an orderly way, so who reported a stop does not count;
-    `starts_per_replica` of the others within `window` is more than a killed process or a lost machine explains. usage:
-    Railway's metrics, by which an end at the memory limit is known.
+    Deploys, restarts and scaling stop workers in order, so workers that reported a stop do not count;
+    `starts_per_replica` starts of the others within `window` are more than a killed process or a lost machine explains.
+    usage: Railway's metrics, which show a crash at the memory limit.
     """
 
     as_of: datetime
@@ -63,7 +63,7 @@ def _check_starts(facts: Facts, service: Service) -> Finding:
 
 
 def _replicas(facts: Facts, service: Service) -> int:
-    """As many as are expected; one where that is unknown."""
+    """The expected replicas; 1 if unknown."""
     assert service.worker_type is not None  # noqa: S101 - WORKERS have one
     expected = facts.expected.get(service.worker_type)
     return max(expected, 1) if isinstance(expected, int) else 1
@@ -103,7 +103,8 @@ def _crashed(facts: Facts, service: Service, crashed: int) -> Finding:
 
 
 def _crashed_instances(facts: Facts, service: Service) -> int | None:
-    """Of the deployment that is to serve; none of one that was stopped. None when Railway does not report it."""
+    """Crashed instances of the deployment that should serve; 0 if it was stopped. None if Railway does not report
+    it."""
     if facts.services is None or isinstance(facts.services, Unavailable):
         return None
     state = facts.services.get(service)
@@ -116,14 +117,14 @@ def _crashed_instances(facts: Facts, service: Service) -> int | None:
 
 
 def _crashed_ids(facts: Facts, service: Service) -> set[str]:
-    """Of those that `_crashed_instances` counts, as far as Railway names them."""
+    """The ids of the instances that `_crashed_instances` counts, as far as Railway names them."""
     state = None if facts.services is None or isinstance(facts.services, Unavailable) else facts.services.get(service)
     deployment = None if state is None else state.serving or state.latest
     return {one.id for one in deployment.instances if one.status == "CRASHED"} if deployment is not None else set()
 
 
 def _ended_in_error(facts: Facts, service: Service) -> list[Heartbeat]:
-    """Workers that reported it with a beat which is not stale yet."""
+    """Workers whose last heartbeat reports an error and is not stale yet."""
     if isinstance(facts.heartbeats, Unavailable) or service.worker_type is None:
         return []
     own = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type]

@@ -1,4 +1,5 @@
-"""Is anything in the database open to roles that should not have it, and is each role the intended one?"""
+"""Checks that the database is closed to roles that should have no access, and that each process has its intended
+role."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def _judge(operated: OperatedService, roles: Sequence[str]) -> Finding:
 STEP = NextStep("Run the security audit", "security-audit")
 MAX_NAMED = 5  # objects in one line; the evidence has all of them
 
-# Kind of exposure -> how bad, what is right when there is none, what to do.
+# Kind of exposure -> its severity, the title without one, the remedy.
 _KINDS: Mapping[str, tuple[Status, str, str]] = {
     "grants": (Status.FAIL, "no rights of anon, authenticated or PUBLIC on the closed schemas", "REVOKE them"),
     "functions": (Status.FAIL, "no function gives them access to the closed schemas", "REVOKE EXECUTE"),
@@ -57,11 +58,11 @@ _KINDS: Mapping[str, tuple[Status, str, str]] = {
 }
 
 
-_IN_PUBLIC = ("public_schema", "views")  # looked at where the system's tables are in schema public too
+_IN_PUBLIC = ("public_schema", "views")  # checked only if the system has tables in schema public
 
 
 def check(exposures: Sequence[Exposure] | Unavailable, system: System) -> list[Finding]:
-    """A finding a kind, `security.<kind>`; one `security.audit` when the catalog can't be read."""
+    """One finding per kind, `security.<kind>`; one `security.audit` if the catalog can't be read."""
     if isinstance(exposures, Unavailable):
         return [Finding("security.audit", Status.UNKNOWN, "security unknown", exposures.why, next_step=STEP)]
     kinds = [kind for kind in _KINDS if kind not in _IN_PUBLIC or "public" in system.schemas]

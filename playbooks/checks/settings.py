@@ -1,4 +1,4 @@
-"""Is a group of the bot's settings complete, and what is lost without it?"""
+"""Checks that a group of the bot's settings is complete, and names the features that are lost without it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from playbooks.model import Finding, Status
 
-# What does not work without a group of settings. A test compares the names with the commands that exist.
+# Commands that don't work without a group of settings. A test compares the names with the existing commands.
 DISABLED_BY: Mapping[str, tuple[str, ...]] = {
     "slack": (),
     "database": ("heartbeats", "failed-jobs", "queue", "throughput", "intake", "migrations"),
@@ -65,7 +65,7 @@ _LOSSES = {
 
 @dataclass(frozen=True)
 class Group:
-    """One group of settings. `faults`: a sentence for each variable that is missing or malformed, without its value."""
+    """One group of settings. `faults`: a sentence per missing or malformed variable, without its value."""
 
     name: str
     faults: tuple[str, ...] = ()

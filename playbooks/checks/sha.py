@@ -1,4 +1,4 @@
-"""Does every process run the commit that Railway says is deployed, and all services the same one?
+"""Checks that every process runs the commit that Railway reports as deployed, and all services the same one.
 
 SHAs are compared by prefix: one place shows 8 characters and another 40 (runbook, "Confirm Git SHA").
 """
@@ -23,9 +23,9 @@ STEP = NextStep("Compare SHAs", "sha")
 
 @dataclass(frozen=True)
 class Facts:
-    """What Railway reports and what the processes report. `as_of` is the clock of the heartbeats.
+    """The reports of Railway and of the processes. `as_of` is the clock of the heartbeats.
 
-    `all_visible` is False when row-level security may hide heartbeats from the role that read them.
+    `all_visible` is False if row-level security may hide heartbeats from the role that read them.
     """
 
     as_of: datetime
@@ -43,7 +43,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
-    """The commit that Railway reports is serving; None when nothing serves or Railway has no commit for it."""
+    """The commit that Railway reports as serving; None if nothing serves or Railway has no commit for it."""
     state = find_state(facts.services, service)
     if isinstance(state, Unavailable):
         return state
@@ -51,8 +51,8 @@ def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
 
 
 def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailable:
-    """The commits that the service's living processes report they run, each once; `unknown` for one that does not
-    report it."""
+    """The commits that the service's living processes report, each once; `unknown` for a process that does not report
+    it."""
     if service.is_api:
         return facts.api if isinstance(facts.api, Unavailable) else (facts.api.git_sha or "unknown",)
     if isinstance(facts.heartbeats, Unavailable):
@@ -65,7 +65,7 @@ def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailab
 
 
 def unproved_services(facts: Facts) -> tuple[Service, ...]:
-    """Those of which no process has reported its commit, so that only Railway's word is left."""
+    """The services without a process that reported its commit, so that only Railway's report is left."""
     reported = {service: reported_shas(facts, service) for service in facts.system.services}
     return tuple(one for one, shas in reported.items() if isinstance(shas, Unavailable) or not set(shas) - {"unknown"})
 
@@ -121,7 +121,7 @@ def _check_same(facts: Facts) -> Finding:
 
 
 def _known_sha(facts: Facts, service: Service) -> str | None:
-    """What the processes report, else what Railway reports."""
+    """The commit that the processes report, else Railway's."""
     reported, deployed = reported_shas(facts, service), deployed_sha(facts, service)
     known_shas = [] if isinstance(reported, Unavailable) else [sha for sha in reported if sha != "unknown"]
     return known_shas[0] if known_shas else None if isinstance(deployed, Unavailable) else deployed

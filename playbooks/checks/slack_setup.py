@@ -1,4 +1,4 @@
-"""Is the app set up in Slack as the bot needs it? Each finding names the click that fixes it."""
+"""Checks that the app is set up in Slack as the bot needs it; each finding names the click that fixes it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from services.domain.slack_setup import (
 )
 from services.domain.text import counted
 
-CLOCK_WARN_S = 60.0  # Slack and we agree within a second or two; more is a clock that is not synchronized
-CLOCK_FAIL_S = 300.0  # Slack's signatures are refused past it, in HTTP mode
+CLOCK_WARN_S = 60.0  # a synchronized clock agrees with Slack's within 1 to 2 s
+CLOCK_FAIL_S = 300.0  # beyond this, Slack's signatures are refused in HTTP mode
 MAX_CONNECTIONS = 10  # Slack's limit for one app
 _TOKEN_CODES = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 _GROUP_CLICKS = {
@@ -38,7 +38,7 @@ _MESSAGES_TAB = (
 
 
 def check(facts: SetupFacts) -> list[Finding]:
-    """The token first: without it nothing else can be asked."""
+    """All findings about the setup; only the token's if Slack refuses it, because every other call needs it."""
     match facts.installation:
         case Refused() as refused:
             return [_check_token(refused)]
@@ -56,7 +56,7 @@ def check(facts: SetupFacts) -> list[Finding]:
 
 
 def _page(installation: Installation | None, page: str) -> NextStep:
-    """The page of the app's settings where the click is."""
+    """The page of the app's settings with the setting to click."""
     app_id = installation.app_id if installation else None
     return NextStep("Open the app's settings", url=f"{APPS_PAGE}/{app_id}/{page}" if app_id else APPS_PAGE)
 
@@ -146,7 +146,7 @@ def _check_app_token(facts: SetupFacts, installation: Installation) -> list[Find
 
 
 def _named_app(facts: SetupFacts) -> str | None:
-    """Slack's greeting is better evidence than the token's own text."""
+    """The app that Slack's greeting names, else the one in the token's text: the greeting is better evidence."""
     hello = facts.exchange.hello if facts.exchange else None
     return (hello.app_id if hello else None) or facts.app_of_token
 
@@ -163,7 +163,7 @@ def _check_group(group: str, refused: Refused | None, installation: Installation
 
 
 def _check_people(facts: SetupFacts) -> list[Finding]:
-    """One finding for all who can be written to; one for each who can't."""
+    """One finding for all people whom the bot can write to; one for each whom it can't."""
     wrong = {person: why for person, why in facts.people.items() if why is not None}
     findings = [_check_person(person, why) for person, why in wrong.items()]
     reached = len(facts.people) - len(wrong)
@@ -270,7 +270,8 @@ def _check_command(exchange: Exchange, facts: SetupFacts, installation: Installa
 
 
 def _check_events(exchange: Exchange, installation: Installation) -> list[Finding]:
-    """A mention shows that events are on; only then does a missing direct message say something by itself."""
+    """Findings about mentions and direct messages. Only if a mention arrives does a missing direct message prove
+    anything."""
     home, events = _page(installation, "app-home"), _page(installation, "event-subscriptions")
     if exchange.direct is not None:
         direct = _check_direct_refused(exchange.direct, home)

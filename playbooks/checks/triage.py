@@ -1,7 +1,7 @@
-"""Why did a worker's heartbeat go stale? From signals that do not depend on each other.
+"""Finds the cause of a stale heartbeat, from signals that do not depend on each other.
 
-A worker whose process is gone, one that runs and hangs, a database that no process reaches, a clock that is wrong and a
-view of ours that is old all look the same in `ops.worker_heartbeats`, and need different people.
+A dead process, one that hangs, a database that no process reaches, a wrong clock and an outdated reading of our own all
+look the same in `ops.worker_heartbeats`, but need different people.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from services.domain.thresholds import StaleLimits
 
 
 class Cause(StrEnum):
-    """What is most probably wrong, in the words of a page."""
+    """The most probable cause, in the words of a page."""
 
     DEAD = "worker dead"
     WEDGED = "worker hangs"
@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Earlier:
-    """`beats` is `{worker id: its last beat}`, as of the moment of an earlier look."""
+    """An earlier reading. `beats`: `{worker id: its last beat}`."""
 
     as_of: datetime
     beats: Mapping[str, datetime]
@@ -41,10 +41,10 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Facts:
-    """heartbeats: of all types, `as_of` the database's clock. earlier: what an earlier look saw, None for the first.
+    """heartbeats: of all types, `as_of` the database's clock. earlier: an earlier reading, None for the first one.
 
-    services: what Railway reported last, None when it is not configured. api_reaches_database: None when the API does
-    not say.
+    services: Railway's last report, None if Railway is not configured. api_reaches_database: None if the API does not
+    report it.
     """
 
     as_of: datetime
@@ -65,7 +65,7 @@ class Verdict:
 
 
 def triage(facts: Facts, service: Service) -> Verdict:
-    """For a service of which too few workers beat."""
+    """The verdict for a service with too few living workers."""
     stale = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type and _is_stale(beat, facts)]
     return (
         _judge_clock(stale, facts)
@@ -80,7 +80,7 @@ def _is_stale(beat: Heartbeat, facts: Facts) -> bool:
 
 
 def _judge_clock(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
-    """A beat that was written since the earlier look and has a time well before that look."""
+    """A wrong clock: a heartbeat that was written since the earlier reading but has a time well before it."""
     if facts.earlier is None:
         return None
     for beat in stale:
@@ -102,7 +102,8 @@ def _judge_database(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
 
 
 def _judge_view(service: Service, facts: Facts) -> Verdict | None:
-    """Every worker of every type stopped sending heartbeats together, while all other sources are fine."""
+    """An outdated reading of our own: all workers of every type went silent together, while all other sources are
+    fine."""
     if isinstance(facts.services, Unavailable) or facts.services is None or not facts.api_reaches_database:
         return None
     others = [beat for beat in facts.heartbeats if beat.worker_type != service.worker_type and not beat.is_stopped]
@@ -126,7 +127,7 @@ def _judge_process(service: Service, facts: Facts) -> Verdict:
 
 
 def _lacking(state: ServiceState | None) -> int | None:
-    """How many instances are missing; None when unknown."""
+    """The number of missing instances; None if unknown."""
     if state is None or state.replicas_wanted is None:
         return None
     running = state.serving.running_instances if state.serving else 0

@@ -1,6 +1,6 @@
-"""Does a service have the runbook's variables, and is each well-formed? Values are never shown.
+"""Checks that a service has the runbook's variables, each well-formed.
 
-Values are looked at and never shown: no finding quotes one, not even in part.
+Values are read but never shown: no finding quotes one, not even in part.
 
 Nothing here verifies a signature or opens a connection.
 """
@@ -41,9 +41,9 @@ _PORTS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What was seen in a value. `fault`: why it cannot work, None when it can. None of it quotes the value.
+    """The properties of a value, without quoting it. `fault`: why it cannot work, None if it can.
 
-    `project`: the Supabase project's reference that it names, for comparing only. `meaning`: what it stands for.
+    `project`: the Supabase project's reference that it names, only for comparison. `meaning`: its meaning in words.
     """
 
     fault: str | None = None
@@ -68,7 +68,7 @@ def read_openai_key(value: str) -> Shape:
 
 
 def read_https_url(value: str) -> Shape:
-    """An address to which a key may travel: encrypted, or on this machine."""
+    """An address that a key may be sent to: encrypted, or on this machine."""
     parts = _split(value)
     if parts is None or not parts.hostname or parts.scheme not in ("http", "https"):
         return Shape("is not an http or https address")
@@ -78,7 +78,7 @@ def read_https_url(value: str) -> Shape:
 
 
 def read_any(value: str) -> Shape:
-    """Anything but white space inside."""
+    """Any value without white space inside."""
     return Shape("has white space in it") if re.search(r"\s", value) else Shape()
 
 
@@ -98,7 +98,7 @@ def read_url(value: str) -> Shape:
 
 
 def read_dsn(value: str) -> Shape:
-    """A Postgres address. Of Supabase's, the port shows which pooler answers."""
+    """A Postgres address. For Supabase, the port shows which pooler answers."""
     parts = _split(value)
     fault = _dsn_fault(value, parts)
     if fault or parts is None or parts.hostname is None or parts.username is None:
@@ -119,8 +119,8 @@ def read_dsn(value: str) -> Shape:
 
 
 def _dsn_fault(value: str, parts: SplitResult | None) -> str | None:
-    """What Postgres cannot use, or would read otherwise than it was meant: raw characters in the password, parameters
-    of other programs."""
+    """A part that Postgres cannot use or would misread: raw characters in the password, parameters of other programs;
+    None without one."""
     authority, _, rest = value.partition("://")[2].partition("/")
     if authority.count("@") > 1 or "@" in rest:
         return ENCODE
@@ -133,7 +133,7 @@ def _dsn_fault(value: str, parts: SplitResult | None) -> str | None:
 
 
 def read_service_role_key(value: str, now: datetime) -> Shape:
-    """A JWT whose claims name the service role. The signature is not verified: that takes the secret."""
+    """A JWT whose claims name the service role. The signature is not verified: that needs the secret."""
     claims = _claims(value)
     if claims is None:
         return Shape("is not a JWT")
@@ -166,7 +166,7 @@ def _decode(part: str) -> dict[str, object] | None:
 
 
 def _split(value: str) -> SplitResult | None:
-    """None for what is no address; reading the port raises for one that is no number."""
+    """The parts of an address; None for text that is none, such as one whose port is no number."""
     try:
         parts = urlsplit(value)
         _ = parts.port
@@ -196,7 +196,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding a variable, `env.<service>.<NAME>`; a single one when Railway does not report it."""
+    """One finding per variable, `env.<service>.<NAME>`; a single one if Railway does not report the variables."""
     service = facts.operated.service
     if isinstance(facts.variables, Unavailable):
         title = f"{service.short} variables unknown"
@@ -206,7 +206,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def read_shape(name: str, variables: Mapping[str, Secret], now: datetime) -> Shape | None:
-    """What is seen in a variable's value; None when it is absent or empty."""
+    """The properties of a variable's value; None if it is missing or empty."""
     secret = variables.get(name)
     if secret is None or not secret.reveal().strip():
         return None

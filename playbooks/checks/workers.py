@@ -1,4 +1,4 @@
-"""Is anything wrong with a worker that does beat? A worker that beats may still be stuck."""
+"""Finds problems of workers that beat: a worker may beat and still be stuck."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimit
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock. `stored`: the text is read later, so with clock times."""
+    """`as_of` is the database's clock. `stored`: the text is read later, so it has clock times."""
 
     as_of: datetime
     heartbeats: Sequence[Heartbeat] | Unavailable
@@ -28,9 +28,9 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding for each beating worker with something wrong, none for the others.
+    """One finding for each beating worker with a problem, none for the others.
 
-    Nothing for heartbeats that cannot be read: `checks.heartbeats` reports it already.
+    Nothing for heartbeats that cannot be read: `checks.heartbeats` reports that.
     """
     if isinstance(facts.heartbeats, Unavailable):
         return []
@@ -40,14 +40,14 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def job_age(beat: Heartbeat, now: datetime) -> timedelta | None:
-    """How long the worker has been on its current job; None when it has none, or does not report since when."""
+    """The time that the worker has spent on its current job; None without a job, or if it does not report its start."""
     if beat.current_job_id is None or beat.current_job_started_at is None:
         return None
     return max(now - beat.current_job_started_at, timedelta())
 
 
 def is_stuck(beat: Heartbeat, now: datetime) -> bool:
-    """Whether the worker has been on one job for too long."""
+    """True if the worker has spent too long on one job."""
     busy_for = job_age(beat, now)
     return busy_for is not None and busy_for > STUCK_AFTER
 
