@@ -1,1 +1,1 @@
-"""One client per system that we call."""
+"""Clients of the outside systems, one module or package per system."""

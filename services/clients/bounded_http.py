@@ -1,4 +1,4 @@
-"""Reads an HTTP answer up to a limit, whatever the other side sends."""
+"""Read an HTTP answer only up to a size limit, however much the other side sends."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import httpx
 
-LIMIT = 16 * 1024 * 1024  # bytes; 100 issues of GitHub with bodies of 65,536 characters are less
+LIMIT = 16 * 1024 * 1024  # bytes; a page of 100 GitHub issues with bodies of 65,536 characters is smaller
 _OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
 
 
 async def send_bounded(http: httpx.AsyncClient, method: str, url: str, **request: Any) -> httpx.Response:
-    """The answer with at most the first `LIMIT` bytes of its body, decoded: JSON that is longer can't be parsed.
+    """Send a request; return the answer with at most the first `LIMIT` bytes of its decoded body.
 
-    Raises what httpx raises.
+    JSON that was longer than the limit can no longer be parsed. Raises what httpx raises.
     """
     body = bytearray()
     async with http.stream(method, url, **request) as answer:

@@ -1,7 +1,7 @@
-"""Reads calendars in a process of its own, because one of a few kB can keep a processor busy for minutes.
+"""Parse calendars in a separate process, because a calendar of a few kB can keep a processor busy for minutes.
 
-`python -m services.clients.calendar_events <time zone> <moment> <seconds>` is that process: the calendar comes on its
-stdin, what is in it leaves as JSON on its stdout.
+`python -m services.clients.calendar_events <time zone> <moment> <seconds>` is that process: it reads the calendar from
+stdin and writes its events as JSON to stdout.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from services.domain.calendar_slots import CalendarError, CalendarEvent, read_ev
 from services.domain.errors import SourceError
 from services.domain.text import read_json
 
-CPU_S = 5  # of the processor: one at the limits of `read_events` takes about 1 s
-TIMEOUT_S = 30.0  # by the clock: a machine so busy says nothing of the calendar
+CPU_S = 5  # seconds of processor time; a calendar at the limits of `read_events` takes about 1 s
+TIMEOUT_S = 30.0  # elapsed time; when it runs out, the machine is too busy, and the calendar may be fine
 MEMORY = 512 * 1024 * 1024  # bytes
-MOST_KNOWN = 64  # calendars, former ones included
-_ROOT = Path(__file__).parents[2]  # where the process finds our packages
+MOST_KNOWN = 64  # cached results, also of earlier contents of a calendar
+_ROOT = Path(__file__).parents[2]  # the working directory in which the process can import our packages
 
 _Key = tuple[str, str, datetime]  # the content's digest, the time zone, the moment
 
 
 class CalendarReader:
-    """Reads each content once per time zone and moment, one at a time. What was refused is remembered too."""
+    """Parses each content once per time zone and moment, one at a time; refusals are cached too."""
 
     def __init__(self, *, cpu_s: int = CPU_S) -> None:
         self._cpu_s = cpu_s
@@ -43,9 +43,9 @@ class CalendarReader:
         self._one_at_a_time = asyncio.Lock()
 
     async def read(self, content: bytes, zone: ZoneInfo, now: datetime) -> tuple[CalendarEvent, ...]:
-        """What happens around `now`. Raises CalendarError, and SourceError when it could not be read this time.
+        """Return the events around `now`. Takes up to `TIMEOUT_S` seconds: never call it inside a transaction.
 
-        Never inside a transaction: it takes seconds.
+        Raises CalendarError for a calendar that can't be used, and SourceError if only this attempt failed.
         """
         key = (sha256(content).hexdigest(), zone.key, now)
         async with self._one_at_a_time:
@@ -61,11 +61,11 @@ class CalendarReader:
 
 
 async def _read(content: bytes, zone: ZoneInfo, now: datetime, cpu_s: int) -> tuple[CalendarEvent, ...] | str:
-    """The events, or why it can't be used."""
+    """Return the events, or the reason why the calendar can't be used."""
     arguments = (sys.executable, "-m", __name__, zone.key, now.isoformat(), str(cpu_s))
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            # Its environment is empty: what reads the files of others needs none of our secrets.
+            # Its environment is empty: a process that parses other people's files needs none of our secrets.
             code, out, _ = await run_program(*arguments, stdin=content, directory=_ROOT, environ={})
     except TimeoutError:
         raise SourceError("calendar", f"was not read within {TIMEOUT_S:g} s", retryable=True) from None
@@ -89,10 +89,10 @@ def _to_row(event: CalendarEvent) -> list[Any]:
 
 
 def main(zone: str, now: str, cpu_s: str) -> None:
-    """What the process does."""
-    os.nice(10)  # pages first
+    """Run the separate process: parse stdin within limits of CPU time and memory, write JSON to stdout."""
+    os.nice(10)  # the bot, which sends pages, has priority
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s), int(cpu_s) + 1))  # at the first SIGXCPU, then SIGKILL
+    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s), int(cpu_s) + 1))  # SIGXCPU at the first limit, then SIGKILL
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     found: list[Any] | str

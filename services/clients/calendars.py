@@ -1,6 +1,6 @@
-"""Fetches a calendar from its address: over HTTPS, from public addresses, within bounds.
+"""Fetch a calendar from its address: over HTTPS, from public addresses only, within limits of time and size.
 
-The address comes from the bot's environment and is a secret of its own: no error repeats it.
+The address comes from the bot's environment and is itself a secret: no error repeats it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]  # a host's addresses; 
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Each address once, in the order in which they are to be tried."""
+    """Return each address of the host once, in the order in which to try them."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def is_public(address: str) -> bool:
-    """Whether it belongs to the internet: no machine of ours, of our network, or behind a tunnel's address."""
+    """True for an address on the internet: not of this machine, a private network, or a tunnel (6to4, Teredo)."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         return ip in _PUBLIC_6 and ip.is_global and ip.sixtofour is None and ip.teredo is None
@@ -38,7 +38,7 @@ def is_public(address: str) -> bool:
 
 
 class CalendarClient:
-    """Opens a connection per fetch. It connects to the very address that was checked, and follows no redirect."""
+    """Fetches calendars, each over a new connection to the address that was checked. Follows no redirect."""
 
     def __init__(
         self,
@@ -54,7 +54,10 @@ class CalendarClient:
         self._resolve = resolve
 
     async def fetch(self, address: Secret) -> bytes:
-        """The file, `largest` bytes at most. Raises SourceError("calendar", …); retryable: it may work later."""
+        """Return the file, at most `largest` bytes.
+
+        Raises SourceError("calendar", …), `retryable` if a later try may work.
+        """
         try:
             url = httpx.URL(address.reveal())
             async with asyncio.timeout(self._timeout_s):
@@ -65,11 +68,11 @@ class CalendarClient:
             raise SourceError("calendar", f"is not reachable ({type(error).__name__})", retryable=True) from None
         except httpx.HTTPError as error:
             raise SourceError("calendar", f"can't be fetched ({type(error).__name__})") from None
-        except (httpx.InvalidURL, ValueError):  # UnicodeError, of a host that can't be one, is a ValueError
+        except (httpx.InvalidURL, ValueError):  # UnicodeError, raised for an invalid host name, is a ValueError
             raise SourceError("calendar", "its address can't be one: copy it again") from None
 
     async def _checked(self, url: httpx.URL) -> Sequence[str]:
-        """The host's addresses, all of them public."""
+        """Return the host's addresses. Raises SourceError unless all of them are public."""
         if url.scheme != "https" or not url.host:
             raise SourceError("calendar", "its address is not an https address")
         try:
@@ -93,7 +96,7 @@ class CalendarClient:
             return await self._get(http, url, addresses[-1])
 
     async def _get(self, http: httpx.AsyncClient, url: httpx.URL, address: str) -> bytes:
-        """The certificate is checked against the host's name, not against the address."""
+        """Fetch from one address; the certificate is checked against the host name, not the address."""
         headers = {"Host": url.netloc.decode("ascii"), "Accept": "text/calendar", "Accept-Encoding": "identity"}
         at_address, sni = url.copy_with(host=address), {"sni_hostname": url.host}
         async with http.stream("GET", at_address, headers=headers, extensions=sni) as answer:
@@ -103,7 +106,7 @@ class CalendarClient:
                 later = answer.status_code >= 500 or answer.status_code in _TRY_AGAIN
                 raise SourceError("calendar", f"refused ({answer.status_code})", retryable=later)
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-                # A few kB may unpack to many MB before they can be counted.
+                # A compressed answer of a few kB may unpack to many MB before its size is checked.
                 raise SourceError("calendar", "is sent in packed form, which was not asked for")
             content = bytearray()
             async for chunk in answer.aiter_bytes():

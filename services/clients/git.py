@@ -1,4 +1,4 @@
-"""Asks git about a checkout. All calls raise SourceError("git", …); none of them changes anything."""
+"""Read the state of a git checkout. All functions raise SourceError("git", …); none changes anything."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from services.domain.errors import SourceError
 from services.domain.text import clean_text
 
 SOURCE = "git"
-REMOTE = "origin"  # the runbook's `git push origin v1.x.x`
+REMOTE = "origin"  # as in the runbook's `git push origin v1.x.x`
 
-_TAG_FORMAT = "--format=%(refname:short) %(objecttype)"  # an annotated tag is an object of its own
+_TAG_FORMAT = "--format=%(refname:short) %(objecttype)"  # the type is "tag" for an annotated tag
 
-# No lock for a read, and no prompt, which no one would see.
+# Reads take no lock, and git must not wait for input: no person would see the prompt.
 _QUIETLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 
 
 async def read_checkout(directory: Path) -> Checkout:
-    """The checkout that the directory belongs to."""
+    """Return the commit, the number of changed files and the tags of the checkout that contains the directory."""
     head = await _git(directory, "rev-parse", "HEAD")
     status = await _git(directory, "status", "--porcelain")
     tags = await _git(directory, "for-each-ref", "refs/tags", "--points-at=HEAD", _TAG_FORMAT)
@@ -28,7 +28,7 @@ async def read_checkout(directory: Path) -> Checkout:
 
 
 async def is_pushed(directory: Path, tag: str) -> bool:
-    """Whether the remote has the tag on the same commit."""
+    """True if the remote has the tag on the same commit."""
     own = await _git(directory, "rev-parse", f"refs/tags/{tag}")
     there = await _git(directory, "ls-remote", "--tags", REMOTE, f"refs/tags/{tag}")
     return own.strip() in there.split()
@@ -50,7 +50,7 @@ async def _git(directory: Path, *arguments: str) -> str:
 
 
 def _why(error: str) -> str:
-    """Git's own words are not repeated: a remote's address may hold a token."""
+    """The reason for people. Git's own words are not repeated: a remote's address may hold a token."""
     if "not a git repository" in error:
         return "there is no checkout here"
     if "dubious ownership" in error:

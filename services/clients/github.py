@@ -1,4 +1,4 @@
-"""GitHub's REST API: issues, and when a commit was made. Raises SourceError("GitHub", …).
+"""Client of GitHub's REST API: issues, and commit times. Raises SourceError("GitHub", …).
 
 https://docs.github.com/en/rest/issues/issues, https://docs.github.com/en/rest/commits/commits
 """
@@ -20,8 +20,8 @@ from services.domain.secrets import Secret, redacted
 from services.domain.text import read_json
 
 SOURCE = "GitHub"
-PER_PAGE = 100  # GitHub's most
-MOST_PAGES = 5  # of issues that are looked through, the newest first; GitHub lists pull requests among them
+PER_PAGE = 100  # GitHub's maximum
+MOST_PAGES = 5  # of issues searched, newest first; GitHub lists pull requests among them
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _WHY = {
     401: "GITHUB_TOKEN is refused (401)",
@@ -32,9 +32,9 @@ _WHY = {
 
 
 class GitHubClient:
-    """One repository, "owner/name". Opens its connections at the first call; `aclose` ends them. Follows no redirect.
+    """Access to one repository, "owner/name". Connects at the first call; `aclose` disconnects. Follows no redirect.
 
-    `timeout_s` bounds a whole call.
+    `timeout_s` limits a whole call.
     """
 
     def __init__(
@@ -68,12 +68,15 @@ class GitHubClient:
         await self._http.aclose()
 
     async def create_issue(self, title: str, body: str) -> str:
-        """Its address in the browser. `outcome_unknown` where it may have been made all the same."""
+        """Create an issue and return its browser address. On an `outcome_unknown` error it may still exist."""
         answer = await self._call("POST", f"{self._path}/issues", json=redacted({"title": title, "body": body}))
         return _address(_object(_json(answer)), outcome_unknown=True)
 
     async def find_issue(self, marker: str, *, since: datetime) -> str | None:
-        """The address of the issue whose text has this marker; None when none that was made since then has it."""
+        """Return the address of the issue whose body contains `marker`; None if no issue created since then does.
+
+        Raises SourceError if the issues searched (`MOST_PAGES` pages) do not reach back to `since`.
+        """
         wanted = {"state": "all", "since": _utc(since), "per_page": PER_PAGE, "sort": "created", "direction": "desc"}
         for page in range(1, MOST_PAGES + 1):
             issues = _issues(await self._call("GET", f"{self._path}/issues", params={**wanted, "page": page}))
@@ -88,7 +91,7 @@ class GitHubClient:
         raise SourceError(SOURCE, why, retryable=True)
 
     async def read_commit_time(self, sha: str) -> datetime | None:
-        """When it was committed; None when the repository has no such commit."""
+        """Return when the commit was made; None if the repository has no such commit."""
         try:
             answer = await self._call("GET", f"{self._path}/git/commits/{quote(sha, safe='')}")
         except SourceError as error:
@@ -103,14 +106,17 @@ class GitHubClient:
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     async def _is_readable(self) -> bool:
-        """GitHub says 404 too for what the token may not read. Raises SourceError when it may not."""
+        """True if the token can read the repository; GitHub answers 404 for one that it may not read too.
+
+        Raises SourceError otherwise.
+        """
         await self._call("GET", f"{self._path}/commits", params={"per_page": 1})
         return True
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
         changes = method != "GET"
         try:
-            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
+            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole call
                 answer = await send_bounded(self._http, method, path, **request)
         except TimeoutError:
             why = f"no answer within {self._timeout_s:g} s"
@@ -126,7 +132,7 @@ class GitHubClient:
 
 
 def _refused(answer: httpx.Response, *, changes: bool) -> SourceError:
-    """A limit is no refusal: GitHub answers 403 or 429 then, and says so in its headers."""
+    """The error for a refused call. GitHub answers 403 or 429 for its rate limit too, which its headers show."""
     status, headers = answer.status_code, answer.headers
     if status in (403, 429) and (status == 429 or "retry-after" in headers or headers.get(_LEFT) == "0"):
         return SourceError(SOURCE, f"too many calls ({status})", retryable=True, http_status=status)
@@ -141,7 +147,7 @@ _LEFT = "x-ratelimit-remaining"
 
 
 def _issues(answer: httpx.Response) -> list[Mapping[str, Any]]:
-    """What is no list of issues does not show that there are none."""
+    """The issues of a page. Raises SourceError for any other answer, which does not prove that there are none."""
     found = _json(answer)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise SourceError(SOURCE, "the answer is no list of issues", retryable=True)
@@ -160,7 +166,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _is_before(created_at: object, since: datetime) -> bool:
-    """False where GitHub does not say when it was made."""
+    """True if `created_at` is before `since`; False if GitHub does not report the time."""
     try:
         at = datetime.fromisoformat(str(created_at))
     except ValueError:

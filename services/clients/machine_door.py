@@ -1,6 +1,6 @@
-"""The bot's door for machines (`POST /machines`), as the MCP server calls it.
+"""Client of the bot's endpoint for machines (`POST /machines`), used by the MCP server.
 
-Every failure is a SourceError("Dragonfly", …); an answer that refuses is an answer.
+Every failure is a SourceError("Dragonfly", …); a refused command is an answer, not a failure.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from services.domain.secrets import Secret
 from services.domain.text import read_json
 
 SOURCE = "Dragonfly"
-TIMEOUT_S = 60.0  # an answer in words takes some 20 s
+TIMEOUT_S = 60.0  # an answer from the language model takes about 20 s
 
 
 @dataclass(frozen=True)
 class DoorAnswer:
-    """`text`: as a terminal shows it. `data`: as `--json` prints it. `run`: of a change, `{id, state, link, …}`."""
+    """An answer to one command. `text`: as a terminal shows it. `data`: as `--json` prints it.
+
+    `run`: the run of a change, `{id, state, link, …}`, else None.
+    """
 
     is_refused: bool
     text: str
@@ -32,7 +35,7 @@ class DoorAnswer:
 
 
 class MachineDoorClient:
-    """Close it with `aclose`. `url`: the bot's public address. `transport`: another one, for tests."""
+    """Calls the endpoint at `url`, the bot's public address. Close it with `aclose`. `transport`: for tests."""
 
     def __init__(self, url: str, token: Secret, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._http = httpx.AsyncClient(
@@ -44,7 +47,7 @@ class MachineDoorClient:
         )
 
     async def call(self, verb: str, arguments: str, *, request_id: str) -> DoorAnswer:
-        """Run one command. `request_id`: the same for a repetition, so that a change is filed once."""
+        """Run one command. Pass the same `request_id` for a repetition, so that a change is filed once."""
         body = {"verb": verb, "arguments": arguments, "request_id": request_id}
         try:
             response = await send_bounded(self._http, "POST", "/machines", json=body)

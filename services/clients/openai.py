@@ -1,10 +1,10 @@
-"""Asks a language model one question through OpenAI's Responses API. Raises SourceError("OpenAI", …).
+"""Ask a language model one question through OpenAI's Responses API. Raises SourceError("OpenAI", …).
 
-The answer should fit the strict schema of a type; its reader checks whether it does. Nothing is stored at the service,
-and no hosted tool is offered to the model.
+The request asks for the strict schema of a type; the caller checks whether the answer fits it. The service is asked to
+store nothing, and the model gets no hosted tool.
 
-The SDK is imported with the first question: it costs half a second that a process without a key need not pay. A thread
-imports it, as the loop acknowledges clicks meanwhile.
+The SDK is imported at the first question: that takes 0.5 s, which a process without a key does not need to spend. The
+import runs in a thread, so that the event loop can acknowledge clicks meanwhile.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ async def _always(_: SourceError) -> bool:
 
 @dataclass(frozen=True)
 class Answer:
-    """`text` is what the model wrote, None when it wrote nothing usable: `refused_because` then gives the reason.
+    """`text`: what the model wrote; None if it wrote nothing usable, and `refused_because` then gives the reason.
 
-    Nothing in it is checked against the schema yet. `usage` is None when the service reported none.
+    The text is not checked against the schema yet. `usage` is None when the service reported none.
     """
 
     text: str | None
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """`answer_type` gives the strict schema: its fields are all required, and no others are allowed."""
+    """A question for the model. `answer_type` gives the strict schema: all its fields required, no others allowed."""
 
     instructions: str
     text: str
@@ -61,16 +61,16 @@ class Question:
 
     @property
     def most_tokens(self) -> Usage:
-        """More than the question can use."""
+        """An upper limit of the tokens that the question can use."""
         letters = len(self.instructions) + len(self.text) + len(str(self.answer_type.model_json_schema()))
         return model_prices.most_tokens(letters, self.max_output_tokens)
 
 
 class OpenAIClient:
-    """Safe for concurrent use on one event loop; close it with `aclose`.
+    """Sends questions to one model. Safe for concurrent use on one event loop; close it with `aclose`.
 
-    `timeout_s` bounds one attempt. Lost connections, timeouts, 408, 409, 429 and 5xx are tried again up to
-    `max_retries` times, after as long as the service asks; all together end within `timeout_s` times their number.
+    `timeout_s` limits one attempt. Lost connections, timeouts, 408, 409, 429 and 5xx are retried up to `max_retries`
+    times, after the pause that the service asks for; all attempts together end within `timeout_s` times their number.
     """
 
     def __init__(self, *, api_key: Secret, base_url: str, model: str, timeout_s: float, max_retries: int) -> None:
@@ -83,11 +83,12 @@ class OpenAIClient:
         self._loading = asyncio.Lock()
 
     async def ask(self, question: Question, *, again: Again = _always) -> Answer:
-        """One answer. Raises SourceError when there is none; its `retryable` says whether a later try may help, its
-        `outcome_unknown` whether the service may have worked, and want money, all the same.
+        """Ask the question and return the answer. Raises SourceError if there is none.
 
-        `again` is asked before each further attempt, with what came of the last one. The SDK's own retries are off:
-        they could not be counted, and each may cost as much as the first.
+        The error's `retryable` says whether a later try may help, its `outcome_unknown` whether the service may have
+        done the work, and charged for it, nevertheless. `again` is called before each retry with the error of the last
+        attempt, and decides whether to retry. The SDK's own retries are off: they could not be counted, and each may
+        cost as much as the first.
         """
         sdk = await self._loaded()
         all_s = self._timeout_s * (self._max_retries + 1)
@@ -113,7 +114,7 @@ class OpenAIClient:
         try:
             return _read(await self._post(sdk, question))
         except OpenAIError as error:
-            raise self._explain(error) from None  # its text may repeat the key's end or the question
+            raise self._explain(error) from None  # its text may quote the end of the key, or the question
 
     async def aclose(self) -> None:
         if self._sdk is not None:
@@ -132,7 +133,7 @@ class OpenAIClient:
             store=False,
             extra_body=reasons,
         )
-        return bytes(raw.http_response.content)  # read here: the SDK itself checks nothing of what comes
+        return bytes(raw.http_response.content)  # validated by `_read`: the SDK itself does not check the answer
 
     async def _loaded(self) -> AsyncOpenAI:
         async with self._loading:
@@ -149,7 +150,7 @@ class OpenAIClient:
             timeout=self._timeout_s,
             max_retries=0,
         )
-        _ = sdk.responses.with_raw_response  # the SDK imports what it is asked for
+        _ = sdk.responses.with_raw_response  # makes the SDK import these modules here, in the thread
         return sdk
 
     def _explain(self, error: OpenAIError) -> SourceError:
@@ -159,7 +160,7 @@ class OpenAIClient:
             case openai.APITimeoutError():
                 return _no_answer(self._timeout_s)
             case openai.APIConnectionError():
-                # By its name: which HTTP library the SDK uses is its own affair.
+                # Compared by name, so that this does not depend on the HTTP library that the SDK uses.
                 arrived = type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout")
                 return SourceError(SOURCE, "it cannot be reached", retryable=True, outcome_unknown=arrived)
             case openai.APIStatusError(status_code=status):
@@ -168,7 +169,7 @@ class OpenAIClient:
 
 
 class _BusyError(SourceError):
-    """`retry_after_s`: how long the service asks to be left alone."""
+    """The service asks for a pause: `retry_after_s` seconds, 0 if it names none."""
 
     retry_after_s = 0.0
 
@@ -181,7 +182,7 @@ _WHY = {
     409: ("it answered 409", True),
     429: ("its rate limit or quota is used up", True),
 }
-_NEVER_BEGAN = frozenset({500, 502, 503})  # of the errors of a server; a gateway's 504 may follow an answer
+_NEVER_BEGAN = frozenset({500, 502, 503})  # 5xx after which no work was done; a gateway's 504 may hide an answer
 
 
 def _answered(status: int, retry_after: str) -> SourceError:
@@ -194,7 +195,7 @@ def _answered(status: int, retry_after: str) -> SourceError:
 
 
 def _pause_s(error: SourceError, attempt: int) -> float:
-    """As long as the service asks, otherwise doubling from half a second, and less than that at random."""
+    """Seconds before the next attempt: as the service asks, else doubling from 0.5 s, less a random part up to 25%."""
     if isinstance(error, _BusyError) and error.retry_after_s:
         return error.retry_after_s
     return float(min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * random.uniform(0.75, 1.0))  # noqa: S311 - no secret
@@ -228,7 +229,7 @@ class _Incomplete(_Part):
 
 
 class _Response(_Part):
-    """The part of a response that we use."""
+    """The parts of a response that we use."""
 
     object: Literal["response"]
     status: str | None = None
@@ -239,7 +240,7 @@ class _Response(_Part):
 
 def _read(body: bytes) -> Answer:
     try:
-        response = _Response.model_validate_json(body[:MAX_ANSWER_BYTES])  # what is longer is no JSON any more
+        response = _Response.model_validate_json(body[:MAX_ANSWER_BYTES])  # a body that is cut fails to parse
     except ValidationError:
         raise SourceError(SOURCE, "its answer cannot be understood", outcome_unknown=True) from None
     used = response.usage

@@ -1,6 +1,6 @@
-"""Reads SQL with PostgreSQL's own parser (`pglast`, the extra `[schema]`) and says what each statement does.
+"""Reads SQL with PostgreSQL's own parser (`pglast`, the extra `[schema]`) and lists the effects of each statement.
 
-What is not in the tables here is reported as not examined, never left out.
+A statement that is not in the tables here is reported as not examined, never left out.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from services.domain.schema import MISSING, Effect, Examination
 SOURCE = "schema"
 OWN_SCHEMA = "chatops"
 
-Node = Any  # of pglast's syntax tree, distinguished by the name of its class
-_Found = Effect | str  # text: the statement, or the part of it, of which it is not known what it does
+Node = Any  # a node of pglast's syntax tree, distinguished by the name of its class
+_Found = Effect | str  # text: a statement, or a part of one, whose effect is unknown
 
 
 @dataclass(frozen=True)
 class _Made:
-    """What a file makes: no one has used it before. Tables by name, functions by each way to call them."""
+    """The tables (by name) and functions (by each way to call them) that a file creates; no code uses them yet."""
 
     tables: frozenset[str]
     functions: frozenset[str]
 
 
 async def examine(sqls: Mapping[str, str]) -> dict[str, Examination]:
-    """`sqls`: `{version_name: the file's text}`. Raises SourceError when the parser is not installed."""
+    """Examine SQL files, `{version_name: text}`. Raises SourceError if the parser is not installed."""
     return await asyncio.to_thread(lambda: {title: _examine(sql) for title, sql in sqls.items()})
 
 
-@lru_cache(maxsize=256)  # the files of one release
+@lru_cache(maxsize=256)  # more than the files of one release
 def _examine(sql: str) -> Examination:
     try:
-        from pglast.parser import ParseError, parse_sql  # takes longer to import than most reads
+        from pglast.parser import ParseError, parse_sql  # imported here: the import takes longer than most reads
     except ImportError:
         raise SourceError(SOURCE, MISSING) from None
     try:
@@ -65,7 +65,7 @@ def _effects(stmt: Node, made: _Made) -> Sequence[_Found]:
     try:
         calls = dict.fromkeys(_foreign_calls(stmt)) if name in _CHANGING_ROWS else ()
         return (*_EFFECTS[name](stmt, made), *(f"a call of {one}" for one in calls))
-    except Exception:  # one unknown statement must not hide what the others do
+    except Exception:  # one statement that can't be read must not hide the effects of the others
         return (unknown,)
 
 
@@ -78,7 +78,7 @@ def _made(statements: Iterable[Node]) -> _Made:
 
 
 def _line(sql: str, location: int) -> int:
-    """Where the statement's first word stands: its location includes blanks and comments before it."""
+    """The line of the statement's first word: its location includes the blanks and comments before it."""
     line = sql.count("\n", 0, location) + 1
     for text in sql[location:].splitlines():
         if text.strip() and not text.strip().startswith("--"):
@@ -96,7 +96,7 @@ def _table(relation: Node) -> str:
 
 
 def _calls(function: Node) -> Iterator[str]:
-    """With all arguments, and without those that have defaults."""
+    """Each way to call the function: with all arguments, and without those that have defaults."""
     taken = _taken(function.parameters)
     for count in range(sum(one.defexpr is None for one in taken), len(taken) + 1):
         yield _call(function.funcname, taken[:count])
@@ -107,7 +107,7 @@ def _taken(parameters: Iterable[Node] | None) -> Sequence[Node]:
 
 
 def _call(name: Iterable[Node], taken: Iterable[Node]) -> str:
-    """`ops.f(int4,text[])`."""
+    """The function with its argument types: `ops.f(int4,text[])`."""
     return f"{_name(name)}({','.join(_type(one.argType) for one in taken)})"
 
 
@@ -116,12 +116,12 @@ def _type(node: Node) -> str:
 
 
 def _is_replaced(dropped: Node, made: _Made) -> bool:
-    """Whether calls of what is dropped find a function of the same file."""
+    """True if calls of the dropped function find a function with the same signature in the same file."""
     return not dropped.args_unspecified and _call(dropped.objname, _taken(dropped.objfuncargs)) in made.functions
 
 
 def _object(node: Node) -> str:
-    """Of what DROP names: one word, a function or a type, or a list of them."""
+    """The name of the object that DROP names: one word, a function or a type, or a list of them."""
     for parts in ("objname", "names"):
         if hasattr(node, parts):
             return _name(getattr(node, parts))
@@ -129,7 +129,7 @@ def _object(node: Node) -> str:
 
 
 def _role(node: Node) -> str:
-    """Its name, or the word for it: CURRENT_USER, PUBLIC."""
+    """The role's name, or its keyword: CURRENT_USER, PUBLIC."""
     return node.rolename or str(node.roletype.name).removeprefix("ROLESPEC_")
 
 
@@ -146,13 +146,13 @@ def _harmful(words: str, *, breaks: bool) -> Effect:
 
 
 def _locking(words: str, how: str, table: str, made: _Made | None = None) -> Effect:
-    """What takes longer the more rows a table has. The bot's own are few, and no one else waits for them."""
+    """An effect that takes longer the more rows the table has. The bot's own tables are small and used only by it."""
     if table.startswith(f"{OWN_SCHEMA}.") or (made is not None and table in made.tables):
         return _effect(words)
     return _harmful(f"{words}, which {how}", breaks=False)
 
 
-# What no other statement and no query names: gone or renamed, code continues.
+# Objects that no query names: code continues to work when they are dropped or renamed.
 _UNNAMED = frozenset({"index", "trigger", "policy", "rule", "tabconstraint", "domconstraint", "statistic ext"})
 
 
@@ -243,7 +243,10 @@ def _is_serial(column: Node) -> bool:
 
 
 def _is_computed_once(default: Node) -> bool:
-    """One value for all rows: a constant, or the time of the transaction or statement; cast or not."""
+    """True for a default with one value for all rows: a constant, or the transaction's or statement's time.
+
+    With or without a cast.
+    """
     match type(default).__name__:
         case "A_Const" | "SQLValueFunction":
             return True
@@ -266,7 +269,7 @@ def _add_constraint(command: Node, table: str) -> Effect:
 
 _TIMES = frozenset({"now", "transaction_timestamp", "statement_timestamp"})
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-# Takes a moment, and neither data nor older code feels it.
+# Done in a moment, without effect on data or older code.
 _HARMLESS = (
     "AT_DropNotNull",
     "AT_DropConstraint",
@@ -314,14 +317,14 @@ def _change_rows(verb: str) -> Callable[[Node, _Made], Iterator[_Found]]:
 
 
 def _with(stmt: Node, made: _Made) -> Iterator[_Found]:
-    """What the parts of `WITH … AS (DELETE …)` do. A SELECT changes nothing there, and may hold no such part."""
+    """The effects of the parts of `WITH … AS (DELETE …)`. A SELECT there changes nothing and holds no such part."""
     for part in stmt.withClause.ctes if stmt.withClause is not None else ():
         if type(part.ctequery).__name__ != "SelectStmt":
             yield from _effects(part.ctequery, made)
 
 
 def _foreign_calls(node: Node) -> Iterator[str]:
-    """The functions that it calls, wherever it does, but for those that PostgreSQL brings and that change nothing."""
+    """The functions that the node calls at any depth, except PostgreSQL's own that change nothing."""
     if isinstance(node, tuple | list):
         for one in node:
             yield from _foreign_calls(one)
@@ -385,7 +388,7 @@ def _create_table(stmt: Node, _: _Made) -> Iterator[Effect]:
     yield _effect(f"adds table {_table(stmt.relation)}")
 
 
-# Supabase's and the bot's: no code of the operated system signs in as one of them.
+# Roles of Supabase and the bot: no code of the operated system logs in as one of them.
 _NOT_OF_CODE = frozenset({"PUBLIC", "anon", "authenticated", "dragonfly_bot"})
 
 

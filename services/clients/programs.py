@@ -1,4 +1,4 @@
-"""Runs another program to its end, and kills all of it at our time limit."""
+"""Runs another program to its end, and kills it with its children when the caller is cancelled."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ async def run_program(
     directory: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes, bytes]:
-    """Its exit code, output and error output. Cancelled: the program and what it started are killed.
+    """Run a program and return its exit code, output and error output.
 
-    Raises OSError where there is no such program or directory.
+    If the caller is cancelled, the program and its children are killed. Raises OSError if there is no such program or
+    directory.
     """
     # Files, not pipes: a pipe ends only when each child that inherited it has ended.
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
@@ -32,7 +33,7 @@ async def run_program(
             )
         )
         try:
-            # asyncio kills a program whose start is cancelled, but not its children: so a start is never cancelled.
+            # The start is never cancelled: asyncio would kill the program, but not its children.
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:
             await _see_to_its_end(_kill_once_started(starting))
@@ -47,7 +48,10 @@ async def run_program(
 
 
 async def _see_to_its_end(killing: Coroutine[None, None, None]) -> None:
-    """Cancelled again, it continues and is cancelled afterwards: what is not waited for would stay as a zombie."""
+    """Finish `killing` even if cancelled again, and raise that cancellation afterwards.
+
+    A process that is not waited for would stay as a zombie.
+    """
     task = asyncio.create_task(killing)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -66,10 +70,13 @@ async def _kill_once_started(starting: asyncio.Task[Process]) -> None:
 
 
 async def _kill(process: Process) -> None:
-    """Cancelled, as every task is when the loop ends, it waits all the same: what is killed ends at once."""
+    """Kill the process with its children and wait for its end, which comes at once.
+
+    Waits even if cancelled, as every task is when the loop ends.
+    """
     if process.returncode is None:
-        with suppress(ProcessLookupError):  # it has just ended
-            os.killpg(process.pid, signal.SIGKILL)  # its children too: they are of its session
+        with suppress(ProcessLookupError):  # the process has just ended
+            os.killpg(process.pid, signal.SIGKILL)  # also its children, which are in its session
     while process.returncode is None:
         with suppress(asyncio.CancelledError):
             await process.wait()

@@ -1,8 +1,8 @@
-"""The messages, files and views that the bot puts into Slack. Every failure is a SourceError.
+"""The bot's messages, files and views in Slack. Every failure is a SourceError.
 
-slack_sdk repeats a call by itself after a broken connection, `chat.postMessage` included: a message twice. Here nothing
-is repeated but what Slack refused with 429, after the time that it asked for; and not even that for a caller who has
-something better to do meanwhile (`patience=0`).
+slack_sdk by itself repeats a call after a broken connection, also `chat.postMessage`, which would post a message twice.
+Here only calls that Slack refused with 429 are repeated, after the time that it asked for; and not even those for a
+caller that has other work meanwhile (`patience=0`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from services.domain.slack_refusals import SHARED_OUTSIDE, SlackRefusedError
 THREAD_GONE = "thread_not_found"
 
 PER_CHANNEL_S = 1.0
-_REMEMBERED = 500  # channels; one that was quiet for so long is not limited anyway
+_REMEMBERED = 500  # channels; the one unused for longest is dropped, as it is not limited any more
 
 
 class Urgency(IntEnum):
-    """What waits for its moment, the most urgent first. PAGE: wakes a person. NOTE: anything the bot writes by
-    itself. ANSWER: what people asked."""
+    """The urgency of a post, the most urgent first.
+
+    PAGE: wakes a person. NOTE: anything the bot posts unasked. ANSWER: an answer to a person.
+    """
 
     PAGE = 0
     NOTE = 1
@@ -46,8 +48,10 @@ class Urgency(IntEnum):
 
 @dataclass
 class _Channel:
-    """`free_at`: the next moment in which something may be posted. `answers_from`: no answer before that. `waiting`: a
-    heap of urgency, number, and turn."""
+    """The pace of one channel. `free_at`: when the next post may be sent. `answers_from`: when the next answer may.
+
+    `waiting`: a heap of (urgency, number, future).
+    """
 
     free_at: float = 0.0
     answers_from: float = 0.0
@@ -56,9 +60,10 @@ class _Channel:
 
 
 class Pace:
-    """Lets each channel's callers pass one after the other, `every_s` seconds apart.
+    """Lets posts to each channel pass one after the other, `every_s` seconds apart.
 
-    Slack counts from what arrived, so the next one passes that long after the answer; without one, after the last.
+    Slack counts from the arrival of a post, so the next one passes that long after Slack's answer; without an answer,
+    after the last post.
     """
 
     def __init__(self, every_s: float = PER_CHANNEL_S) -> None:
@@ -68,38 +73,37 @@ class Pace:
         self._pages_only_until = 0.0
 
     async def wait(self, channel: str, urgency: Urgency = Urgency.ANSWER) -> None:
-        """Wait until nothing as urgent came before, and take the channel's next free moment."""
+        """Wait until no post of the same or higher urgency is ahead and the channel's pace allows the next one."""
         at = self._channel(channel)
         waiter = asyncio.get_running_loop().create_future()
         heapq.heappush(at.waiting, (urgency, next(self._numbers), waiter))
         self._let_pass(at)
-        await waiter  # a cancelled caller leaves a finished future, which is skipped
+        await waiter  # a cancelled caller leaves a done future, which is skipped
 
     def is_free(self, channel: str) -> bool:
-        """Whether an answer would pass at once."""
+        """True if an answer would pass at once."""
         at = self._channel(channel)
         is_first = all(waiter.done() for _, _, waiter in at.waiting)
         return is_first and self._opens_at(at, Urgency.ANSWER) <= asyncio.get_running_loop().time()
 
     def leave_to_pages(self, until: float) -> None:
-        """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and names the time when
-        it may."""
+        """Let only pages pass before `until` (event loop time): Slack refused a page and named this time."""
         self._pages_only_until = max(until, self._pages_only_until)
 
     def note_answer(self, channel: str) -> None:
-        """Slack has taken a post, or failed: from now on it counts."""
+        """Record that Slack accepted a post, or that it failed: the pace counts from now."""
         at = self._channel(channel)
         at.free_at = max(at.free_at, asyncio.get_running_loop().time() + self._every_s)
         self._let_pass(at)
 
     def note_refusal(self, channel: str, retry_after_s: float) -> None:
-        """No answer leaves for this channel before that; what is more urgent may try, and has its own way to wait."""
+        """Let no answer pass to this channel before then; more urgent posts may try, and wait in their own way."""
         at = self._channel(channel)
         at.answers_from = max(at.answers_from, asyncio.get_running_loop().time() + retry_after_s)
         self._let_pass(at)
 
     def _let_pass(self, at: _Channel) -> None:
-        """Releases the requests that are due; a timer releases the rest."""
+        """Let the posts that are due pass; a timer calls this again for the rest."""
         now = asyncio.get_running_loop().time()
         if at.timer is not None:
             at.timer.cancel()
@@ -131,11 +135,11 @@ class Pace:
 
 
 class SlackClient(SlackLookups):
-    """One workspace. Opens its HTTP session at the first call; `aclose` ends it.
+    """Client of one workspace. Opens its HTTP session at the first call; `aclose` closes it.
 
-    `patience`: how often the same call waits out a 429. Clients that post to the same channels share their `pace`, what
-    they know of `charts`, and `closed`: ids of channels that others than our own people read, so nothing is posted,
-    edited or uploaded there. SlackRefusedError with `SHARED_OUTSIDE` for those.
+    `patience`: how often a call is repeated after a 429. Clients that post to the same channels share their `pace`,
+    their knowledge of `charts`, and `closed`: ids of channels that people outside our company can read, in which
+    nothing is posted, edited or uploaded; SlackRefusedError with `SHARED_OUTSIDE` for those.
     """
 
     def __init__(
@@ -159,12 +163,12 @@ class SlackClient(SlackLookups):
 
     @property
     def origin(self) -> MessageOrigin:
-        """What the messages of this client carry."""
+        """The mark that this client's messages carry."""
         return self._origin
 
     @property
     def _web_without_patience(self) -> AsyncWebClient:
-        """Of the same session; it repeats nothing by itself."""
+        """A client of the same session that repeats nothing."""
         if self._impatient_web is None:
             session, url = self.web.session, self._api_url
             self._impatient_web = AsyncWebClient(
@@ -184,12 +188,12 @@ class SlackClient(SlackLookups):
         urgency: Urgency = Urgency.ANSWER,
         only_in_thread: bool = False,
     ) -> tuple[str, str]:
-        """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel.
+        """Post a message; return (channel id, ts). `key` lets `find` recognize it. At most one per second and channel.
 
-        `urgency` decides who goes first when several wait for that. leaves_by: time.monotonic() until which the call
-        may leave this process; a caller that sets it waits for the pace itself. SourceError when that was over: then
-        nothing was sent. only_in_thread: a reply whose message was deleted, which Slack puts into the channel, is taken
-        back. SlackRefusedError with `thread_not_found` then.
+        `urgency` decides the order when several posts wait for that. leaves_by: the time.monotonic() by which the
+        request must be sent, else SourceError, and nothing was sent; a caller that sets it waits for the pace itself.
+        only_in_thread: if the parent message was deleted, so that Slack puts the reply into the channel, delete the
+        reply and raise SlackRefusedError with `thread_not_found`.
         """
         await self._refuse_closed("chat.postMessage", channel)
         body: dict[str, Any] = {"channel": channel, "unfurl_links": False, "unfurl_media": False}
@@ -210,7 +214,7 @@ class SlackClient(SlackLookups):
         return channel_id, ts
 
     async def _post(self, *, channel: str, **body: Any) -> Mapping[str, Any]:
-        """Once. A 429 holds up the answers in this channel, until Slack's `Retry-After`."""
+        """Post once. A 429 delays answers in this channel for Slack's `Retry-After`."""
         try:
             answer = await call(self._web_without_patience.chat_postMessage, channel=channel, **body)
         except SlackRefusedError as refused:
@@ -223,7 +227,7 @@ class SlackClient(SlackLookups):
     async def _in_turn(
         self, channel: str, urgency: Urgency, send: Callable[[], Awaitable[Mapping[str, Any]]]
     ) -> Mapping[str, Any]:
-        """Send at the channel's pace; again after a 429, `patience` times, behind what is more urgent."""
+        """Send at the channel's pace; repeat after a 429, `patience` times, after more urgent posts."""
         left = self._patience
         while True:
             await self.pace.wait(channel, urgency)
@@ -237,9 +241,9 @@ class SlackClient(SlackLookups):
                     await asyncio.sleep(refused.retry_after_s)
 
     async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:
-        """Change the text of a message. SlackRefusedError with `message_not_found` when it is gone.
+        """Change the content of a message. SlackRefusedError with `message_not_found` if it is gone.
 
-        `key` is what `find` knows it by from now on; None: as before.
+        `key`: its new key for `find`; None keeps the old one.
         """
         await self._refuse_closed("chat.update", channel_id)
         more: dict[str, Any] = {"metadata": _metadata(key)} if key else {}
@@ -247,13 +251,15 @@ class SlackClient(SlackLookups):
         await self.charts.send(blocks, lambda shown: call(self.web.chat_update, **self._message(text, shown), **more))
 
     async def set_status(self, channel_id: str, thread_ts: str, status: str) -> None:
-        """Show below a thread what we are doing ("is reading the queue"), until our next message there, at most two
-        minutes. Empty: take it away. SlackRefusedError with `invalid_thread_ts` where there is no such message."""
+        """Show the bot's activity ("is reading the queue") below a thread, until its next message, at most 2 min.
+
+        Empty: remove it. SlackRefusedError with `invalid_thread_ts` if there is no such message.
+        """
         await self._refuse_closed("assistant.threads.setStatus", channel_id)
         await call(self.web.assistant_threads_setStatus, channel_id=channel_id, thread_ts=thread_ts, status=status)
 
     async def delete(self, channel_id: str, ts: str) -> None:
-        """Remove a message of ours."""
+        """Delete a message of the bot."""
         await call(self.web.chat_delete, channel=channel_id, ts=ts)
 
     async def post_ephemeral(
@@ -267,7 +273,7 @@ class SlackClient(SlackLookups):
         )
 
     async def respond(self, response_url: str, text: str, blocks: Blocks, *, in_channel: bool = False) -> None:
-        """Answer through an interaction's own address: valid for 30 minutes and five uses."""
+        """Answer through an interaction's response URL: valid for 30 min and 5 uses."""
         client = AsyncWebhookClient(
             response_url,
             session=self.web.session,
@@ -284,7 +290,7 @@ class SlackClient(SlackLookups):
         await self.charts.send(blocks, send)
 
     async def upload(self, channel: str, name: str, text: str, comment: str, *, thread_ts: str | None = None) -> None:
-        """Share a text file in a channel or a thread, with our own mrkdwn above it. Needs membership of the channel."""
+        """Share a text file in a channel or a thread, with a comment above it. Needs membership of the channel."""
         await self._refuse_closed("files.completeUploadExternal", channel)
         await call(
             self.web.files_upload_v2,
@@ -297,19 +303,19 @@ class SlackClient(SlackLookups):
         )
 
     async def set_group_members(self, group_id: str, users: Sequence[str]) -> None:
-        """Who is in a user group from now on; Slack takes one user at least. Needs the scope usergroups:write.
+        """Set the members of a user group; Slack needs at least one. Needs the scope usergroups:write.
 
-        SlackRefusedError with `missing_scope` without it, `permission_denied` where the workspace's settings forbid it.
+        SlackRefusedError with `missing_scope` without it, `permission_denied` if the workspace's settings forbid it.
         """
         await call(self.web.usergroups_users_update, usergroup=group_id, users=",".join(users))
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
-        """Open a modal within three seconds of the click; its id."""
+        """Open a modal, within 3 s of the click; return its id."""
         answer = await call(self.web.views_open, trigger_id=trigger_id, view=self._origin.view(view))
         return str(answer["view"]["id"])
 
     async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
-        """Replace what a modal shows. SlackRefusedError with `not_found` when the person closed it."""
+        """Replace the content of a modal. SlackRefusedError with `not_found` if the person closed it."""
         await call(self.web.views_update, view_id=view_id, view=self._origin.view(view))
 
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
@@ -317,7 +323,7 @@ class SlackClient(SlackLookups):
         await call(self.web.views_publish, user_id=user_id, view=self._origin.view(view))
 
     def _message(self, text: str, blocks: Blocks) -> dict[str, Any]:
-        """Beside blocks the text is what notifications show; alone it is the message, and stays as it is."""
+        """The text and blocks to send. With blocks, the text is what notifications show; alone, it is the message."""
         marked = self._origin.text(text)
         return {"text": with_short_first_line(marked) if blocks else marked, "blocks": self._origin.blocks(blocks)}
 
@@ -326,7 +332,7 @@ class SlackClient(SlackLookups):
             raise SlackRefusedError(method, SHARED_OUTSIDE)
 
     async def _take_back(self, channel_id: str, ts: str) -> None:
-        """Delete what has just been posted; where that fails it stays."""
+        """Delete a message that was just posted; if that fails, it stays."""
         with contextlib.suppress(SourceError):
             await self.delete(channel_id, ts)
 

@@ -1,4 +1,4 @@
-"""One call to Slack: what leaves, until when, and every failure as a SourceError."""
+"""One call to Slack: masked content, a send deadline, and every failure as a SourceError."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_RETRY_AFTER_S = 30.0
 
 _TRY_LATER = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
 _MAYBE_DONE = frozenset({"internal_error", "fatal_error", "service_unavailable"})  # Slack: "may have succeeded"
-# slack_sdk's own names, which are no methods of Slack's: an upload is several calls.
+# Names of slack_sdk that differ from Slack's methods; an upload is several calls.
 _METHODS = {
     "assistant_threads_setStatus": "assistant.threads.setStatus",
     "files_upload_v2": "an upload (files.getUploadURLExternal, files.completeUploadExternal)",
@@ -30,9 +30,10 @@ _METHODS = {
 
 
 async def call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: Any) -> Mapping[str, Any]:
-    """One call of slack_sdk, which knows how each method wants its arguments; the answer as a dict.
+    """Call a method of slack_sdk, which encodes the arguments as Slack expects, and return the answer as a dict.
 
-    The door to Slack: none of our own secrets leaves through it, and nothing comes in that cannot be stored.
+    All calls go through here: our own secrets are removed from what is sent, and characters that can't be stored from
+    the answer.
     """
     with translated(_METHODS.get(method.__name__) or method.__name__.replace("_", ".")):
         answer = await method(**redacted(body))
@@ -43,11 +44,11 @@ async def call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: Any
 
 @contextlib.contextmanager
 def translated(method: str) -> Iterator[None]:
-    """Turns whatever a call raises into SourceError. Nothing of the payload gets into the words."""
+    """Turn any error of a call into a SourceError. Its text contains nothing of the payload."""
     try:
         yield
     except SlackApiError as error:
-        raise _refused(method, error) from None  # its text holds the whole response
+        raise _refused(method, error) from None  # slack_sdk's text contains the whole response
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
         raise SourceError(SOURCE, f"{method}: not reachable", retryable=True) from error
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError, SlackClientError) as error:
@@ -69,18 +70,18 @@ def _refused(method: str, error: SlackApiError) -> SourceError:
 
 
 def _asked(response: object) -> str | None:
-    """The method of Slack's that was called: one call of slack_sdk may be several, as that for an upload is."""
+    """The Slack method that was called: one call of slack_sdk may be several, as for an upload."""
     return str(getattr(response, "api_url", None) or "").rstrip("/").rpartition("/")[2] or None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """In seconds, at least one; 30 when Slack does not report it."""
+    """Seconds to wait, at least 1; 30 if Slack does not report it."""
     given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     return max(float(given), 1.0) if given.isdecimal() else DEFAULT_RETRY_AFTER_S
 
 
 def refused_address(status: int) -> SlackRefusedError:
-    """By the address of an interaction: 400 means the content, whatever its words; 404 an address that is used up."""
+    """The error for a refused response URL. 400 means the content, whatever the body says; 404 a used-up URL."""
     code = "invalid_blocks" if status == 400 else str(status)
     return SlackRefusedError("response_url", code, retryable=status >= 500)
 
@@ -90,7 +91,7 @@ _LEAVES_BY: ContextVar[float | None] = ContextVar("leaves_by", default=None)
 
 @contextlib.contextmanager
 def departing(leaves_by: float | None) -> Iterator[None]:
-    """Within this a call may leave until then (time.monotonic()); None: whenever it gets to it."""
+    """Let calls in this block be sent only until `leaves_by` (time.monotonic()); None: at any time."""
     token = _LEAVES_BY.set(leaves_by)
     try:
         yield
@@ -99,7 +100,7 @@ def departing(leaves_by: float | None) -> Iterator[None]:
 
 
 def watch_send_deadlines() -> aiohttp.TraceConfig:
-    """For a session: checks the moment once there is a connection, the last thing before the bytes leave."""
+    """A trace config for a session that checks the deadline once connected, the last step before sending."""
     config = aiohttp.TraceConfig()
     config.on_connection_create_end.append(_check)
     config.on_connection_reuseconn.append(_check)

@@ -1,6 +1,6 @@
-"""Whether a channel takes the bot's messages, asked without the SDK, which takes longer to import than `health` runs.
+"""Checks whether a channel accepts the bot's messages, without the SDK, whose import takes longer than `health` runs.
 
-For the terminal, where no bot looks at the channel.
+For the terminal, where no running bot checks the channel.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from services.domain.slack_refusals import Refusal, place_words, refusal_of
 from services.domain.text import read_json
 
 SOURCE = "Slack"
-_PAGE = 200  # Slack advises at most 200 channels a page
+_PAGE = 200  # Slack recommends at most 200 channels per page
 _MAX_PAGES = 50
 
 
 class _RefusedError(Exception):
-    """Slack's own error word."""
+    """Slack's error code."""
 
 
 async def read_channel_problem(
@@ -35,9 +35,9 @@ async def read_channel_problem(
     timeout_s: float,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> str | None:
-    """Why the channel of this id or name takes nothing, for people; None while it does, or while that is not known.
+    """Why the channel of this id or name accepts no messages; None if it does, or if that is unknown.
 
-    Of a name, the channel that has it now counts, before an archived one. Raises SourceError if Slack doesn't answer.
+    Of channels with this name, the current one counts before archived ones. Raises SourceError if Slack doesn't answer.
     """
     async with httpx.AsyncClient(
         base_url=api_url,

@@ -1,4 +1,4 @@
-"""Sends a message without its charts where the workspace refuses them."""
+"""Sends a message without its charts if the workspace refuses them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Blocks = Sequence[Mapping[str, Any]]
 _T = TypeVar("_T")
 
 
-CHARTS_AGAIN_S = 24 * 3600.0  # a workspace that did not know charts may have learned them by then
+CHARTS_AGAIN_S = 24 * 3600.0  # a workspace without charts may have them by then
 
 
 class Charts:
-    """Whether the workspace takes charts (the block `data_visualization`): yes, until it refuses a message with one.
+    """Remembers whether the workspace accepts charts (the block `data_visualization`): yes, until it refuses one.
 
-    It is asked again after `again_s`. A message says in text what its charts show, so they may be left out.
+    Tried again after `again_s`. A message's text contains what its charts show, so they can be left out.
     """
 
     def __init__(self, again_s: float = CHARTS_AGAIN_S) -> None:
@@ -29,7 +29,7 @@ class Charts:
         self._refused_until = 0.0
 
     async def send(self, blocks: Blocks, send: Callable[[Blocks], Awaitable[_T]]) -> _T:
-        """Send with charts while the workspace takes them, and once without them when it just refused."""
+        """Send with charts while the workspace accepts them; when it refuses them, send once more without."""
         if time.monotonic() < self._refused_until:
             blocks = without_charts(blocks)
         try:
@@ -39,10 +39,10 @@ class Charts:
             if refused.code not in _BLOCKS_REFUSED or len(plain) == len(blocks):
                 raise
             answer = await send(plain)
-            self._refused_until = time.monotonic() + self._again_s  # the charts were what it refused
+            self._refused_until = time.monotonic() + self._again_s  # the charts were the reason for the refusal
             return answer
 
 
 def without_charts(blocks: Blocks) -> Blocks:
-    """The same without the blocks that a workspace may not know."""
+    """The blocks without charts."""
     return [block for block in blocks if block.get("type") != CHART]

@@ -1,4 +1,4 @@
-"""What the bot looks up in a workspace: itself, people, user groups, channels and messages."""
+"""The bot's lookups in a workspace: itself, people, user groups, channels and messages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from services.domain.secrets import Secret
 from services.domain.slack_channel import ChannelState, is_shared_outside
 from services.domain.slack_refusals import SOURCE, SlackRefusedError
 
-METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is no secret
-_PAGE = 200  # Slack advises at most 200 channels or messages a page
+METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is not a secret
+_PAGE = 200  # Slack recommends at most 200 channels or messages per page
 _MAX_PAGES = 50
 
 
 @dataclass(frozen=True)
 class SlackMessage:
-    """One message as Slack has it. `reactions`: the names of those that it carries now."""
+    """One message as Slack has it. `reactions`: the names of its current reactions."""
 
     user: str
     text: str
@@ -36,7 +36,7 @@ class SlackMessage:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the token is: `auth.test`. `url`: "https://acme.slack.com/"; empty where Slack does not report it."""
+    """The account of the token, by `auth.test`. `url`: "https://acme.slack.com/"; empty if Slack does not report it."""
 
     user_id: str
     bot_id: str
@@ -45,9 +45,9 @@ class Identity:
 
 
 class SlackLookups:
-    """Reads from one workspace. Opens its HTTP session at the first call; `aclose` ends it.
+    """Reads from one workspace. Opens its HTTP session at the first call; `aclose` closes it.
 
-    `patience`: how often the same call waits out a 429.
+    `patience`: how often a call is repeated after a 429.
     """
 
     def __init__(self, token: Secret, *, api_url: str, timeout_s: float, patience: int) -> None:
@@ -61,7 +61,7 @@ class SlackLookups:
 
     @property
     def web(self) -> AsyncWebClient:
-        """slack_sdk's client, for Bolt. Needs a running event loop."""
+        """slack_sdk's client, also used by Bolt. Needs a running event loop."""
         if self._web is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout, trace_configs=[watch_send_deadlines()])
             self._web = AsyncWebClient(
@@ -78,15 +78,15 @@ class SlackLookups:
             await self._session.close()
 
     async def identify(self) -> Identity:
-        """Who we are. SlackRefusedError with `invalid_auth` when the token is no good."""
+        """Return the bot's own identity. SlackRefusedError with `invalid_auth` for an invalid token."""
         answer = await call(self.web.auth_test)
         url = str(answer.get("url") or "")
         return Identity(str(answer["user_id"]), str(answer.get("bot_id", "")), str(answer["team_id"]), url)
 
     async def find(self, channel_id: str, key: str, *, since: datetime, thread_ts: str | None = None) -> str | None:
-        """The ts of our message with this key, posted at or after `since`; None when it is not there.
+        """Return the ts of the bot's message with this key, posted at or after `since`; None if it is not there.
 
-        Costs history scopes and membership: SlackRefusedError when they are missing.
+        Needs history scopes and membership: SlackRefusedError without them.
         """
         method = self.web.conversations_replies if thread_ts else self.web.conversations_history
         body: dict[str, Any] = {"channel": channel_id, "include_all_metadata": True, "limit": _PAGE}
@@ -104,7 +104,7 @@ class SlackLookups:
         raise SourceError(SOURCE, "the message could not be found among so many")
 
     async def read_message(self, channel_id: str, ts: str) -> SlackMessage | None:
-        """The message of this ts, also one in a thread; None when it is gone."""
+        """Return the message with this ts, also from a thread; None if it is gone."""
         answer = await call(
             self.web.conversations_replies, channel=channel_id, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=1
         )
@@ -116,7 +116,7 @@ class SlackLookups:
         return SlackMessage(str(message.get("user", "")), str(message.get("text", "")), thread_ts, reactions)
 
     async def channel_id(self, channel: str) -> str:
-        """The id of a channel given by id or name; of the direct messages to a person given by id.
+        """Return the id of a channel given by id or name, or of the direct messages with a person given by id.
 
         Raises SlackRefusedError with `channel_not_found` or `user_not_found`.
         """
@@ -129,7 +129,7 @@ class SlackLookups:
         return self._channel_ids[channel]
 
     async def look_up_again(self, channel: str) -> str | None:
-        """The id of the channel of this name as it is now, archived ones left out; None for what is an id itself.
+        """Return the current id of the channel with this name, archived ones left out; None if given an id.
 
         Raises SlackRefusedError with `channel_not_found`.
         """
@@ -139,9 +139,9 @@ class SlackLookups:
         return await self.channel_id(channel)
 
     async def read_channel(self, channel: str) -> ChannelState:
-        """The channel of this id or name; for a name whose channel is gone, the one that bears it now.
+        """Return the channel with this id or name; if a name's channel is gone, the one that has the name now.
 
-        Raises SlackRefusedError with `channel_not_found` when there is none, or it is private and not ours.
+        Raises SlackRefusedError with `channel_not_found` if there is none, or it is private and the bot is not in it.
         """
         state = await self._read_channel(await self.channel_id(channel))
         if state is None or state.is_archived:
@@ -153,17 +153,17 @@ class SlackLookups:
         return state
 
     async def list_group_members(self, group_id: str) -> list[str]:
-        """The user ids in a user group. SlackRefusedError with `no_such_subteam` when there is none of this id."""
+        """List the user ids in a user group. SlackRefusedError with `no_such_subteam` for an unknown id."""
         answer = await call(self.web.usergroups_users_list, usergroup=group_id)
         return [str(user) for user in answer["users"]]
 
     async def list_group_handles(self) -> dict[str, str]:
-        """`{id: handle}` of every user group, also of those that are switched off: "dragonfly-approvers"."""
+        """Return `{id: handle}` of all user groups, disabled ones included: "dragonfly-approvers"."""
         answer = await call(self.web.usergroups_list, include_disabled=True)
         return {str(group["id"]): str(group["handle"]) for group in answer["usergroups"]}
 
     async def read_profile(self, user_id: str) -> Profile:
-        """Whose account this is. SlackRefusedError with `user_not_found` for an id that Slack does not show us."""
+        """Return the account's facts. SlackRefusedError with `user_not_found` for an id that Slack does not show us."""
         user = (await call(self.web.users_info, user=user_id))["user"]
         return Profile(
             team_id=str(user.get("team_id") or ""),
@@ -175,7 +175,7 @@ class SlackLookups:
         )
 
     async def is_shared_outside(self, channel_id: str) -> bool:
-        """Whether people of another company are in the conversation, or were invited into it.
+        """True if people of another company are in the conversation, or were invited to it.
 
         SlackRefusedError with `channel_not_found` for a private one that the bot is not in.
         """
@@ -183,12 +183,12 @@ class SlackLookups:
         return is_shared_outside(channel)
 
     async def read_user_name(self, user_id: str) -> str:
-        """What the user calls themselves: "Ann Keller". SlackRefusedError as in `read_profile`."""
+        """Return the user's own name: "Ann Keller". SlackRefusedError as in `read_profile`."""
         answer = await call(self.web.users_info, user=user_id)
         return str(answer["user"].get("real_name") or answer["user"]["name"])
 
     async def _read_channel(self, channel_id: str) -> ChannelState | None:
-        """None when there is none of this id."""
+        """The channel's state; None if there is no channel with this id."""
         try:
             answer = await call(self.web.conversations_info, channel=channel_id)
         except SlackRefusedError as refused:
@@ -205,7 +205,7 @@ class SlackLookups:
         return [AsyncRateLimitErrorRetryHandler(max_retry_count=self._patience)] if self._patience else []
 
     async def _look_up_channel(self, name: str) -> str:
-        """An archived channel only where no other has the name: what is posted there shows what is wrong with it."""
+        """The channel's id. An archived one only if no other has the name: posting there then shows the problem."""
         found = await self._find_channel(name, exclude_archived=True) or await self._find_channel(
             name, exclude_archived=False
         )

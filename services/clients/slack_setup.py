@@ -1,4 +1,4 @@
-"""Asks Slack how our app is set up, and holds one Socket Mode connection to see what Slack delivers."""
+"""Reads from Slack how our app is set up, and holds one Socket Mode connection to see what Slack delivers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HELLO_WITHIN_S = 10.0
 
 
 async def read_installation(slack: SlackClient, *, now: Callable[[], float]) -> Installation:
-    """What the bot token is, by `auth.test` with the headers of its answer, and `bots.info` for the app's id.
+    """Describe the bot token, by `auth.test` with the headers of its answer, and `bots.info` for the app's id.
 
     now: Unix time by this machine's clock. Raises SlackRefusedError for a token that Slack refuses.
     """
@@ -40,20 +40,20 @@ async def read_installation(slack: SlackClient, *, now: Callable[[], float]) -> 
 
 
 def app_of_token(token: Secret) -> str | None:
-    """The app that an app-level token names: xapp-1-A0…-…; None for one that names none."""
+    """The app id in an app-level token (xapp-1-A0…-…); None if it contains none."""
     parts = token.reveal().split("-")
     return parts[2] if len(parts) > 3 and parts[2][:1] == "A" and parts[2].isalnum() else None
 
 
 async def request_connection(slack: SlackClient, app_token: Secret) -> str:
-    """An address for one connection. SlackRefusedError with `invalid_auth` and its like for a token that is no good."""
+    """Return the URL for one connection. SlackRefusedError, for example `invalid_auth`, for an invalid token."""
     with translated("apps.connections.open"):
         answer = await slack.web.apps_connections_open(app_token=app_token.reveal())
     return str(answer["url"])
 
 
 async def refusal(call: Awaitable[object]) -> Refused | None:
-    """Why Slack refused it; None when it did not."""
+    """Run the call; return why Slack refused it, or None if it did not."""
     try:
         await call
     except SourceError as error:
@@ -75,14 +75,14 @@ class Connection:
         self._socket = socket
 
     async def envelopes(self) -> AsyncIterator[Mapping[str, Any]]:
-        """What Slack delivers, until the connection ends."""
+        """Yield the envelopes that Slack delivers, until the connection ends."""
         async for message in self._socket:
             frame = _frame(message)
             if frame.get("envelope_id"):
                 yield frame
 
     async def acknowledge(self, envelope: Mapping[str, Any], payload: Mapping[str, Any] | None = None) -> None:
-        """Acknowledge it to Slack; `payload` is the answer to a command. Raises SourceError."""
+        """Acknowledge the envelope; `payload` is the answer to a command. Raises SourceError."""
         answer: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}
         with translated("Socket Mode"):
             await self._socket.send_str(json.dumps(answer | ({"payload": payload} if payload else {})))
@@ -90,7 +90,7 @@ class Connection:
 
 @contextlib.asynccontextmanager
 async def connection(slack: SlackClient, app_token: Secret) -> AsyncIterator[Connection]:
-    """A connection that Slack has greeted. SlackRefusedError when it turns it away ("too_many_websockets")."""
+    """A connection after Slack's hello. SlackRefusedError if Slack refuses it ("too_many_websockets")."""
     url = await request_connection(slack, app_token)
     async with aiohttp.ClientSession() as session:
         with translated("Socket Mode"):
@@ -122,7 +122,7 @@ def _frame(message: aiohttp.WSMessage) -> Mapping[str, Any]:
 
 
 async def _read_app_id(slack: SlackClient, bot_id: str) -> str | None:
-    """None where Slack does not show it: it needs the scope users:read."""
+    """The app's id; None if Slack does not show it, which needs the scope users:read."""
     try:
         with translated("bots.info"):
             answer = await slack.web.bots_info(bot=bot_id)

@@ -1,4 +1,4 @@
-"""Lints migrations with `squawk`, a program of its own that the extra `[schema]` brings. Nothing is changed by it."""
+"""Lints migrations with the program `squawk`, which the extra `[schema]` installs. Changes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.clients.programs import run_program
 
-# `dragonfly migrate` sets both limits and runs each file in one transaction; the widths of numbers are style.
+# Rules that do not apply: `dragonfly migrate` sets timeouts and runs each file in a transaction; number widths are style.
 NOT_OURS = (
     "prefer-robust-stmts",
     "require-lock-timeout",
@@ -27,7 +27,7 @@ AT_ONCE = 4  # processes
 
 
 async def lint(sqls: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """`{version_name: "ban-drop-column in line 3", …}`; a file that could not be linted is absent."""
+    """`{version_name: ("ban-drop-column in line 3", …)}`; a file that could not be linted is absent."""
     program = _find()
     if program is None:
         return {}
@@ -37,7 +37,7 @@ async def lint(sqls: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 
 def _find() -> str | None:
-    """Beside the interpreter, where the extra puts it, else on the path."""
+    """The path of squawk: beside the interpreter, where the extra installs it, else on PATH."""
     own = Path(sys.executable).with_name("squawk")
     return str(own) if own.exists() else shutil.which("squawk")
 

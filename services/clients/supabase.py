@@ -1,4 +1,4 @@
-"""What a Supabase project says of its database's machine: its Prometheus endpoint. Raises SourceError("Supabase", …).
+"""Reads the usage of a Supabase project's machine from its Prometheus endpoint. Raises SourceError("Supabase", …).
 
 https://supabase.com/docs/guides/telemetry/metrics. Only the few series that are shown are parsed.
 """
@@ -20,8 +20,8 @@ from services.domain.usage import Usage
 SOURCE = "Supabase"
 PATH = "/customer/v1/privileged/metrics"
 USER = "service_role"
-MAX_BYTES = 4_000_000  # about 200 series for each disk, network device and setting
-DATA = "/data"  # where the database's disk is mounted
+MAX_BYTES = 4_000_000  # an answer has about 200 series per disk, network device and setting
+DATA = "/data"  # the mount point of the database's disk
 _TOTAL, _AVAILABLE = "node_memory_MemTotal_bytes", "node_memory_MemAvailable_bytes"
 _SIZE, _FREE = "node_filesystem_size_bytes", "node_filesystem_avail_bytes"
 _LOAD = "node_load1"
@@ -29,7 +29,10 @@ _GB = 1e9
 
 
 class SupabaseClient:
-    """Asks over a new connection each time: it is asked every few minutes. `aclose` ends it. Follows no redirect."""
+    """Client of one project. Uses a new connection per request, as these are minutes apart. Follows no redirect.
+
+    Close it with `aclose`.
+    """
 
     def __init__(
         self, url: str, key: Secret, *, timeout_s: float = 5.0, transport: httpx.AsyncBaseTransport | None = None
@@ -49,9 +52,9 @@ class SupabaseClient:
         await self._http.aclose()
 
     async def read_usage(self) -> Usage:
-        """Memory, the load of the last minute as CPU, and the disk; what is not reported is None."""
+        """Return memory, the load of the last minute as CPU, and disk; None for what is not reported."""
         try:
-            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
+            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole call
                 text = await self._read()
         except TimeoutError:
             raise SourceError(SOURCE, f"no answer within {self._timeout_s:g} s", retryable=True) from None
@@ -74,7 +77,7 @@ class SupabaseClient:
 
 
 def parse_usage(text: str) -> Usage:
-    """Raises SourceError for what can't be read."""
+    """Parse the usage. Raises SourceError for a text that can't be parsed."""
     wanted = (_TOTAL, _AVAILABLE, _SIZE, _FREE, _LOAD)
     lines = [line for line in text.splitlines() if line.startswith(wanted)]
     try:
@@ -93,10 +96,10 @@ def parse_usage(text: str) -> Usage:
 
 
 def _first(samples: list[Sample], name: str) -> float | None:
-    """None too where it is NaN or infinite: that is how Prometheus says that it has no value."""
+    """The first finite value; None for NaN or infinity, which is how Prometheus reports a missing value."""
     return next((float(one.value) for one in samples if one.name == name and math.isfinite(one.value)), None)
 
 
 def _of_data(samples: list[Sample], name: str) -> float | None:
-    """Of the database's disk; None where that is not named."""
+    """The value for the database's disk; None if it is not listed."""
     return _first([one for one in samples if one.labels.get("mountpoint") == DATA], name)

@@ -1,4 +1,4 @@
-"""The certificate authorities that every HTTPS client trusts, loaded once: each load costs tens of milliseconds."""
+"""The certificate authorities that every HTTPS client trusts, loaded once: each load takes tens of milliseconds."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ import httpx
 
 @functools.cache
 def trusted_authorities() -> ssl.SSLContext:
-    """certifi's authorities, or what SSL_CERT_FILE or SSL_CERT_DIR names. For `verify=` of an httpx client."""
+    """certifi's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR. For `verify=` of an httpx client."""
     return httpx.create_ssl_context()

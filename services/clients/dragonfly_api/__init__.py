@@ -1,1 +1,1 @@
-"""Client of the API of the operated system, with a reader for each system."""
+"""Client of the operated system's API, with one reader per system."""

@@ -1,7 +1,7 @@
-"""The API of the system `civil`. The keys of an answer show which version it is, never its version number.
+"""Reads the API of the system `civil`. The keys of an answer show the version of the API, its version number does not.
 
-Left alone, because they answer wrongly on a system that is well: /api/ready, /api/health/system, /api/health/jobs,
-/api/metrics and /api/v1/system/status. /api/v1/intake/health always says the same.
+These endpoints are not used because they give wrong answers on a healthy system: /api/ready, /api/health/system,
+/api/health/jobs, /api/metrics and /api/v1/system/status. /api/v1/intake/health always gives the same answer.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from services.domain.services import is_sha
 
 
 class CivilReader:
-    """Reads the answers of both vintages."""
+    """Reads the answers of both versions of the API."""
 
     async def read_health(self, http: ApiHttp) -> ApiHealth:
-        """`GET /api/health` reads no database, `GET /readyz` does; `GET /health` may report the commit."""
+        """Combine `GET /api/health`, which reads no database, with `GET /readyz`, which does.
+
+        `GET /health` may report the commit.
+        """
         (response, elapsed_ms), connected, git_sha = await asyncio.gather(
             http.send("GET", "api/health", accept=(200, 503)), _reaches_database(http), _commit(http)
         )
@@ -39,7 +42,7 @@ class CivilReader:
         )
 
     async def read_intake_health(self, http: ApiHttp) -> IntakeHealth:
-        """`GET /api/v1/intake/state`, which counts the batches. No answer of this API shows that rows are stored."""
+        """Read `GET /api/v1/intake/state`, which counts batches; no answer of this API proves that rows are stored."""
         headers = http.key_header_if_known()
         response, elapsed_ms = await http.send("GET", "api/v1/intake/state", accept=(200, 503), headers=headers)
         answer = parse_answer(_StateAnswer, response)
@@ -53,7 +56,7 @@ class CivilReader:
         )
 
     async def upload_csv(self, http: ApiHttp, name: str, content: bytes, source_system: str, *, mark: bool) -> str:  # noqa: ARG002 - this system has no mark
-        """200. The same file again is another batch."""
+        """Upload the file (HTTP 200); uploading it again makes another batch."""
         response, _ = await http.send(
             "POST",
             "api/v1/intake/upload",
@@ -65,7 +68,7 @@ class CivilReader:
         return parse_upload(response)
 
     async def read_batch(self, http: ApiHttp, batch_id: str) -> Batch:
-        """`GET /api/v1/intake/batch/{id}`: both vintages have it."""
+        """Read `GET /api/v1/intake/batch/{id}`, which both versions have."""
         path = f"api/v1/intake/batch/{batch_id}"
         response, _ = await http.send("GET", path, accept=(200,), headers=http.key_header())
         answer = parse_answer(_BatchAnswer, response)
@@ -81,7 +84,10 @@ class CivilReader:
 
 
 async def _reaches_database(http: ApiHttp) -> bool:
-    """What `GET /readyz` says; 503 means not. Raises SourceError where an answer has the keys of neither vintage."""
+    """True if `GET /readyz` reports the database as reachable; a 503 means False.
+
+    Raises SourceError for an answer with the keys of neither version.
+    """
     try:
         response, _ = await http.send("GET", "readyz", accept=(200, 503))
         answer = parse_answer(_ReadyAnswer, response)
@@ -92,12 +98,12 @@ async def _reaches_database(http: ApiHttp) -> bool:
 
 
 async def _commit(http: ApiHttp) -> str | None:
-    """The commit that `GET /health` reports, in the version that does; a word that is no commit is none."""
+    """The commit that `GET /health` reports; None in versions that report none, or for a value that is no SHA."""
     try:
         response, _ = await http.send("GET", "health", accept=(200, 503))
         sha = parse_answer(_LivenessAnswer, response).sha
     except SourceError:
-        return None  # the rest of the health stands without it
+        return None  # the other answers are enough for a health report
     return sha.lower() if sha and is_sha(sha.lower()) else None
 
 
@@ -114,7 +120,7 @@ class _HealthAnswer(ApiAnswer):
 
     @property
     def word(self) -> str:
-        """`ok`, or what it says instead."""
+        """`ok`, or the problem as the API reports it."""
         if self.ok and not self.degraded:
             return "ok"
         return "degraded" if self.ok or not self.data.status or self.data.status == "ok" else self.data.status
@@ -125,7 +131,10 @@ class _ReadyServices(ApiAnswer):
 
 
 class _ReadyAnswer(ApiAnswer):
-    """`ready` and `database` in December, `status` and `services` in January; without them it is no answer."""
+    """An answer of `GET /readyz`: `ready` and `database` in the December version, `status` and `services` in January's.
+
+    An answer without `ready` and without `status` is refused.
+    """
 
     ready: Lenient[bool] = None
     database: Lenient[Text] = None
@@ -157,7 +166,7 @@ class _StateData(ApiAnswer):
 
 
 class _StateAnswer(ApiAnswer):
-    """Counts without `ok` prove nothing, and neither does `ok` without counts."""
+    """An answer of the intake; it needs `ok`, and counts if `ok` is true, because either alone proves nothing."""
 
     ok: bool
     data: _StateData | None

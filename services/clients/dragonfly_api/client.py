@@ -1,4 +1,4 @@
-"""The API of the operated system, in the words of the domain: one reader per system knows its endpoints and answers."""
+"""The API of the operated system in domain types; one reader per system knows its endpoints and answers."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from services.domain.systems import CIVIL, RUNBOOK
 
 
 class ApiReader(Protocol):
-    """How one system's API is asked. What a system does not report is None; every method raises SourceError."""
+    """Reads the API of one system. None stands for what a system does not report; every method raises SourceError."""
 
     async def read_health(self, http: ApiHttp) -> ApiHealth:
-        """Whether the API answers and reaches its database, its environment, and the commit that it runs."""
+        """Return the API's status, its environment and commit, and whether it reaches its database."""
 
     async def read_intake_health(self, http: ApiHttp) -> IntakeHealth:
-        """Whether the intake can be reached, and what waits in it."""
+        """Return whether the intake answers, how many jobs are pending, and when the last batch came."""
 
     async def upload_csv(self, http: ApiHttp, name: str, content: bytes, source_system: str, *, mark: bool) -> str:
-        """Upload one file and return its batch id. `mark`: as test data of ours, where the system has such a mark."""
+        """Upload one file and return its batch id. `mark`: flag it as our test data, if the system has such a flag."""
 
     async def read_batch(self, http: ApiHttp, batch_id: str) -> Batch:
-        """The batch with the counts of its rows so far."""
+        """Return the batch with its row counts so far."""
 
 
 READERS: Mapping[str, ApiReader] = {RUNBOOK.name: RunbookReader(), CIVIL.name: CivilReader()}
 
 
 class DragonflyApi:
-    """The API at `base_url`, of the system with the name `system`; close it with `aclose()`, or use it in a `with`.
+    """The API at `base_url` of the system named `system`; close it with `aclose()`, or use it in an `async with`.
 
     Every method raises `SourceError("API", …)` when no usable answer comes within `timeout_s` seconds.
     """
@@ -56,15 +56,18 @@ class DragonflyApi:
         self.system = system
 
     async def read_health(self) -> ApiHealth:
-        """A 503 with the usual body is an answer: the API lives, its database does not."""
+        """Return the API's health. A 503 with the usual body counts: the API is alive, its database is not."""
         return await self._reader.read_health(self._http)
 
     async def read_intake_health(self) -> IntakeHealth:
-        """A 503 with the usual body is an answer too."""
+        """Return the intake's health. A 503 with the usual body counts as an answer."""
         return await self._reader.read_intake_health(self._http)
 
     async def read_endpoints(self) -> frozenset[Endpoint]:
-        """What `GET /openapi.json` lists, asked with our key where we have one; a document kept from us raises."""
+        """List the endpoints in `GET /openapi.json`, requested with our key if there is one.
+
+        Raises SourceError if the document is refused.
+        """
         headers = self._http.key_header_if_known()
         response, _ = await self._http.send("GET", "openapi.json", accept=(200,), headers=headers)
         paths = parse_answer(_OpenApiAnswer, response).paths
@@ -73,14 +76,14 @@ class DragonflyApi:
     async def upload_csv(
         self, name: str, content: bytes, source_system: str = "simplicity", *, is_golden_path: bool = False
     ) -> str:
-        """Upload one file and return its batch id; not repeated on failure.
+        """Upload one file and return its batch id. Not retried on failure.
 
-        `is_golden_path` marks it as test data of ours, which is never enforced, where the system has such a mark.
+        `is_golden_path` flags it as our test data, which is never enforced, if the system has such a flag.
         """
         return await self._reader.upload_csv(self._http, name, content, source_system, mark=is_golden_path)
 
     async def read_batch(self, batch_id: str) -> Batch:
-        """The batch with the counts of its rows so far."""
+        """Return the batch with its row counts so far."""
         return await self._reader.read_batch(self._http, batch_id)
 
     async def aclose(self) -> None:

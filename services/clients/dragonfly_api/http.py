@@ -1,4 +1,4 @@
-"""Asks the API over HTTP within limits of time and size, and reads its JSON; each system's reader knows what to ask."""
+"""Send HTTP requests to the API within limits of time and size, and parse its JSON; each system's reader calls this."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from services.domain.text import clean_text
 
 SOURCE = "API"
 KEY_HEADER = "X-DRAGONFLY-API-KEY"
-MAX_ANSWER_BYTES = 1_000_000  # our longest answer has a few hundred; a proxy's error page must not fill the memory
+MAX_ANSWER_BYTES = 1_000_000  # the API's longest answer has a few hundred; a proxy's error page must not fill memory
 MAX_WHY_LENGTH = 300
 
 
 class ApiHttp:
-    """The API at `base_url`, asked over a new connection each time; close it with `aclose()`.
+    """HTTP access to the API at `base_url`, with a new connection per request; close it with `aclose()`.
 
     `send` raises `SourceError("API", …)` when no usable answer comes within `timeout_s` seconds, however slowly its
-    bytes arrive. Proxy variables of the environment are honoured only for other machines.
+    bytes arrive. Proxy environment variables apply only when the API is on another machine.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class ApiHttp:
             timeout=timeout_s,
             transport=transport,
             verify=trusted_authorities(),
-            # It is asked every few seconds, about as long as servers keep an idle connection: one that it closes at
-            # that very moment would look like an API in trouble, and leave open whether an upload arrived.
+            # Requests are a few seconds apart, about as long as servers keep an idle connection open. A connection
+            # closed at that moment would look like a broken API, or leave unknown whether an upload arrived.
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=base.host not in ("127.0.0.1", "localhost", "::1"),
         )
@@ -58,23 +58,23 @@ class ApiHttp:
         await self._http.aclose()
 
     def key_header(self) -> dict[str, str]:
-        """Raises SourceError without a key."""
+        """The header with the API key. Raises SourceError without a key."""
         if self._api_key is None:
             raise SourceError(SOURCE, "DRAGONFLY_API_KEY is not set, so the intake cannot be used")
         return {KEY_HEADER: self._api_key.reveal()}
 
     def key_header_if_known(self) -> dict[str, str]:
-        """Empty without a key: what is asked may be open to everyone."""
+        """The header with the API key; empty without a key, for endpoints that may be open to everyone."""
         return self.key_header() if self._api_key else {}
 
     async def send(
         self, method: str, path: str, *, accept: tuple[int, ...], **request: Any
     ) -> tuple[httpx.Response, float]:
-        """The answer, if its status is among `accept`, and how many milliseconds it took."""
+        """Return the answer and its duration in milliseconds. Raises SourceError if its status is not in `accept`."""
         started = time.perf_counter()
         changes = method != "GET"
         try:
-            # httpx bounds each read, not the whole: a server that drips bytes would hold us forever.
+            # httpx limits each read, not the whole request: a server that sends bytes slowly would never time out.
             async with asyncio.timeout(self._timeout_s):
                 response = await self._receive(method, path, request)
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -114,11 +114,11 @@ def _unless_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
         return None
 
 
-Lenient = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for what is not said, or said in another way
+Lenient = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for a field that is absent or has another type
 
 
 class ApiAnswer(BaseModel):
-    """What the API says. Built when its first answer comes: a command needs one or two of them, of one system."""
+    """An answer of the API. Validators are built at first use, because a command needs only 1 or 2 of these models."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -133,7 +133,7 @@ class _ErrorDetail(ApiAnswer):
 
 
 class _ErrorAnswer(ApiAnswer):
-    """`{error: {what, why}}`; the system `civil` has `{error, message}`, both text."""
+    """An error of the API: `{error: {what, why}}`; the system `civil` sends `{error, message}`, both text."""
 
     error: _ErrorDetail | str
     message: str = ""
@@ -146,11 +146,11 @@ class _ErrorAnswer(ApiAnswer):
 
 
 def parse_answer(model: type[_Model], response: httpx.Response) -> _Model:
-    """Raises SourceError, with the names of the fields that do not fit."""
+    """Parse an answer. Raises SourceError with the names of the fields that do not fit."""
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:
-        # Railway's edge answers with its own page while no process listens.
+        # While no process listens, Railway's edge answers with an error page of its own.
         faults = ", ".join(sorted({_fault(fault) for fault in error.errors()}))
         why = f"HTTP {response.status_code} with an answer that is not the API's own ({faults})"
         status = response.status_code
@@ -158,17 +158,17 @@ def parse_answer(model: type[_Model], response: httpx.Response) -> _Model:
 
 
 def _fault(fault: ErrorDetails) -> str:
-    """The field, or what is wrong with the whole."""
+    """The name of the field that does not fit, or the problem with the whole answer."""
     whole = "not JSON" if fault["type"] == "json_invalid" else fault["msg"].removeprefix("Value error, ")
     return ".".join(map(str, fault["loc"])) or whole
 
 
 def parse_upload(response: httpx.Response) -> str:
-    """The id of the batch that an accepted upload became."""
+    """The id of the batch that was created from an accepted upload."""
     try:
         return parse_answer(_UploadAnswer, response).batch_id
     except SourceError as error:
-        error.outcome_unknown = True  # it was accepted, and the answer is something in between's
+        error.outcome_unknown = True  # the status says accepted, but the answer may come from a proxy
         raise
 
 
@@ -179,7 +179,7 @@ def _refusal(response: httpx.Response, *, changes: bool) -> SourceError:
         words = _ErrorAnswer.model_validate_json(response.content).words
         why = f"HTTP {status}: {mask_message(words)}"[:MAX_WHY_LENGTH]
         is_its_own = True
-    # A proxy that gave up waiting answers too, and the API may have finished behind it.
+    # A 5xx or a foreign answer may come from a proxy that gave up waiting while the API finished the work.
     is_certain = status in REFUSED or (is_its_own and status < 500)
     unknown = changes and not is_certain
     retryable = status >= 500 or status == 429

@@ -1,4 +1,4 @@
-"""The API of the system `runbook`, which this repository holds."""
+"""Reads the API of the system `runbook`, whose code is in this repository."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from services.domain.health import ApiHealth, IntakeHealth
 
 
 class RunbookReader:
-    """Reads the answers that the runbook shows."""
+    """Reads the answers that the runbook documents."""
 
     async def read_health(self, http: ApiHttp) -> ApiHealth:
-        """`GET /api/health`."""
+        """Read `GET /api/health`."""
         response, elapsed_ms = await http.send("GET", "api/health", accept=(200, 503))
         answer = parse_answer(_HealthAnswer, response)
         return ApiHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
 
     async def read_intake_health(self, http: ApiHttp) -> IntakeHealth:
-        """`GET /api/v1/intake/health`."""
+        """Read `GET /api/v1/intake/health`."""
         response, elapsed_ms = await http.send("GET", "api/v1/intake/health", accept=(200, 503))
         answer = parse_answer(_IntakeAnswer, response)
         return IntakeHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
 
     async def upload_csv(self, http: ApiHttp, name: str, content: bytes, source_system: str, *, mark: bool) -> str:
-        """202. The API refuses a file it knows (409)."""
+        """Upload the file (HTTP 202). The API refuses a file that it already has (409)."""
         response, _ = await http.send(
             "POST",
             "api/v1/intake/upload",
@@ -37,14 +37,14 @@ class RunbookReader:
         return parse_upload(response)
 
     async def read_batch(self, http: ApiHttp, batch_id: str) -> Batch:
-        """`GET /api/v1/intake/batches/{id}`."""
+        """Read `GET /api/v1/intake/batches/{id}`."""
         path = f"api/v1/intake/batches/{batch_id}"
         response, _ = await http.send("GET", path, accept=(200,), headers=http.key_header())
         return Batch(**dict(parse_answer(_BatchAnswer, response)))
 
 
 class _HealthAnswer(ApiAnswer):
-    """Of another version of the API some of it may be missing: only what needs it does without."""
+    """An answer of `/api/health`. Other versions of the API may omit fields; only what needs them is skipped."""
 
     status: Text
     environment: Lenient[Text] = None
@@ -55,7 +55,7 @@ class _HealthAnswer(ApiAnswer):
 
 
 class _IntakeAnswer(ApiAnswer):
-    """The runbook's own answer has neither of the last two."""
+    """An answer of the intake's health; the example in the runbook has neither `pending_jobs` nor `last_batch_at`."""
 
     status: Text
     db_connected: Lenient[bool] = None

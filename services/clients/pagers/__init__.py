@@ -1,1 +1,1 @@
-"""Reaches people outside Slack: webhooks and e-mail."""
+"""Clients that reach people outside Slack: webhooks and e-mail."""

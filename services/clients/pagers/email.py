@@ -18,15 +18,15 @@ from services.domain.notifications import Page, redacted_page
 from services.domain.secrets import Secret
 
 SOURCE = "mail server"
-_HOST_NAME = "dragonfly-chatops"  # said in EHLO; the real one is looked up by a call that blocks
+_HOST_NAME = "dragonfly-chatops"  # sent in EHLO; looking up the real host name would block the event loop
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
 class MailServer:
-    """`url`: smtp://user:password@host:587 (STARTTLS) or smtps://…:465 (TLS from the start).
+    """An SMTP server. `url`: smtp://user:password@host:587 (STARTTLS) or smtps://…:465 (TLS from the start).
 
-    `sender` is the From address. `ca_file`: a PEM file with authorities to trust besides the system's.
+    `sender` is the From address. `ca_file`: a PEM file with authorities to trust in addition to the system's.
     """
 
     url: Secret
@@ -35,7 +35,10 @@ class MailServer:
     ca_file: Path | None = None
 
     async def send(self, address: str, page: Page) -> None:
-        """One e-mail, taken over by the server. A repetition carries the same Message-ID. Raises SourceError."""
+        """Send one e-mail; return once the server has accepted it. A repetition has the same Message-ID.
+
+        Raises SourceError.
+        """
         is_taken = False
         try:
             message = _message(redacted_page(page), sender=self.sender, to=address)
@@ -44,13 +47,13 @@ class MailServer:
                 is_taken = True
         except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as error:
             if is_taken:
-                return  # only the goodbye was lost
+                return  # the server had accepted the message; only closing the session failed
             if ssl.SSLCertVerificationError in (type(error), type(error.__cause__)):
                 raise SourceError(SOURCE, "its certificate is not trusted") from None
             raise _explain(error, self.timeout_s) from None
 
     def _client(self) -> aiosmtplib.SMTP:
-        """Raises ValueError for an address that cannot be used."""
+        """An SMTP client for the configured server. Raises ValueError for a URL that cannot be used."""
         parts = urlsplit(self.url.reveal())
         return aiosmtplib.SMTP(
             hostname=parts.hostname,
@@ -66,7 +69,10 @@ class MailServer:
 
 
 def wants_starttls(url: Secret) -> bool | None:
-    """True: no word before the line is encrypted. None: where it is offered. A password is never sent in the open."""
+    """True: STARTTLS is required. None: used if the server offers it. False: the connection is TLS from the start.
+
+    A password is never sent unencrypted to another machine.
+    """
     parts = urlsplit(url.reveal())
     if parts.scheme == "smtps":
         return False
@@ -80,7 +86,7 @@ def _message(page: Page, *, sender: str, to: str) -> EmailMessage:
     message["Subject"] = page.subject
     message["Date"] = format_datetime(page.at)
     message["Message-ID"] = f"<{hashlib.sha256(f'{page.key} {to}'.encode()).hexdigest()[:32]}@{_HOST_NAME}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
     message["Importance"] = "high"
     links = "".join(f"{words}: {address}\n" for words, address in page.links.items())
     message.set_content(f"{page.text}\n\n{links}" if links else page.text)
@@ -88,7 +94,10 @@ def _message(page: Page, *, sender: str, to: str) -> EmailMessage:
 
 
 def _explain(error: Exception, timeout_s: float) -> SourceError:
-    """SMTP's 4xx pass, its 5xx stay. A line that breaks may have broken after the server took the message."""
+    """The SourceError for a failed e-mail. SMTP's 4xx are temporary, its 5xx permanent.
+
+    If the connection breaks, the server may have accepted the message before.
+    """
     match error:
         case aiosmtplib.SMTPRecipientsRefused():
             return _refused("the address was refused", max(refused.code for refused in error.recipients))

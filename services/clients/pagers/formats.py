@@ -1,4 +1,4 @@
-"""The body of a page: PagerDuty's format, which others accept too, and plain JSON for all others; pure."""
+"""The body of a page: PagerDuty's format, which other pagers accept too, or plain JSON; pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from services.domain.secrets import Secret
 CLIENT = "Dragonfly ChatOps"
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"  # accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue
 
-# https://developer.pagerduty.com/docs/events-api-v2/trigger-events/: longer ones are refused
+# Characters; PagerDuty refuses longer ones: https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
 MAX_DEDUP_KEY, MAX_SUMMARY = 255, 1024
 
 
 class PagerKind(Protocol):
-    """A pager that is called over HTTPS: its address, and what it is sent. One kind per class."""
+    """A pager that is called over HTTPS: its address and the body of its calls. One class per kind."""
 
     @property
     def url(self) -> Secret: ...
 
     def event(self, page: Page) -> Mapping[str, Any]:
-        """The body of the call, as JSON. All pages of one `alert_key` are one alert there, where it has such."""
+        """The body of the call, as JSON. Pages with the same `alert_key` are one alert in pagers that group them."""
 
 
 @dataclass(frozen=True)
 class Pager:
-    """PagerDuty's form (Events API v2) with a routing key, else plain JSON."""
+    """A pager that takes PagerDuty's format (Events API v2) if it has a routing key, else plain JSON."""
 
     url: Secret
     routing_key: Secret | None = None
@@ -47,8 +47,10 @@ _ACTIONS = {
 
 
 def pagerduty_event(page: Page, *, routing_key: str) -> dict[str, Any]:
-    """Of the Events API v2. All pages about one matter have one `dedup_key`: a second trigger joins the open alert, an
-    acknowledge silences it, a resolve closes it, and neither of the two opens one.
+    """An event of PagerDuty's Events API v2. All pages about one alert have the same `dedup_key`.
+
+    A second trigger joins the open alert, an acknowledge silences it, a resolve closes it; neither of the two opens
+    one.
     """
     event = {
         "routing_key": routing_key,
@@ -59,7 +61,7 @@ def pagerduty_event(page: Page, *, routing_key: str) -> dict[str, Any]:
 
 
 def plain_event(page: Page) -> dict[str, str]:
-    """The same as a flat object of strings; an address that is not known is empty."""
+    """The page as a flat object of strings; an address that is not known is empty."""
     return {
         "event": page.event,
         "key": page.key,
@@ -89,7 +91,7 @@ def _trigger(page: Page) -> dict[str, Any]:
     if page.component:
         payload["component"] = page.component
     event: dict[str, Any] = {"client": CLIENT, "payload": payload}
-    # All people at the pager read its alerts: the one-time link, which is one person's, is not among them.
+    # Everyone with access to the pager reads its alerts, so the one-time link, which is for one person, is left out.
     shown = {"Open the thread in Slack": page.link, "Runbook": page.runbook}
     links = [{"href": address, "text": words} for words, address in shown.items() if address is not None]
     if page.link is not None:

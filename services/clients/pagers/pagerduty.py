@@ -1,6 +1,7 @@
-"""What PagerDuty reports: its V3 webhooks, signed, and the e-mail address of a person.
+"""Verifies and parses PagerDuty's signed V3 webhooks, and reads the e-mail address of one of its users.
 
-https://developer.pagerduty.com/docs/webhooks-overview/, https://developer.pagerduty.com/docs/verifying-webhook-signatures/
+https://developer.pagerduty.com/docs/webhooks-overview/,
+https://developer.pagerduty.com/docs/verifying-webhook-signatures/
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.text import read_json
 
-SIGNATURE = "x-pagerduty-signature"  # "v1=<hex>,v1=<hex>": one per secret while it is rotated there
+SIGNATURE = "x-pagerduty-signature"  # "v1=<hex>,v1=<hex>": one per secret during a rotation of the secret
 _ACTIONS = {
     "incident.acknowledged": PagerAction.ACKNOWLEDGED,
     "incident.unacknowledged": PagerAction.UNACKNOWLEDGED,
@@ -30,12 +31,12 @@ _ACTIONS = {
     "incident.resolved": PagerAction.RESOLVED,
 }
 _ID = re.compile(r"[A-Za-z0-9]{1,40}\Z")
-_NAME_LIMIT = 30  # characters: what is wrong needs the rest of a phone's first line
-_SIGNATURES = 10  # at most so many are compared
+_NAME_LIMIT = 30  # characters; the rest of the first line on a phone is for the problem
+_SIGNATURES = 10  # the most that are compared
 
 
 def is_signed(body: bytes, header: str, secrets: Sequence[Secret]) -> bool:
-    """Whether one of the signatures is made with one of the secrets; all are compared, whichever fits."""
+    """True if one of the signatures matches one of the secrets; all are compared, also after a match."""
     parts = [one.strip() for one in header.split(",", _SIGNATURES)[:_SIGNATURES]]
     given = [one.removeprefix("v1=") for one in parts if one.startswith("v1=")]
     expected = [hmac.new(one.reveal().encode(), body, hashlib.sha256).hexdigest() for one in secrets]
@@ -44,7 +45,7 @@ def is_signed(body: bytes, header: str, secrets: Sequence[Secret]) -> bool:
 
 
 def read_event(body: bytes) -> PagerEvent | None:
-    """The event of a webhook; None for kinds that change nothing here, such as a ping, and for what is no event."""
+    """The event of a webhook; None for kinds that change nothing here, such as a ping, and for an invalid body."""
     try:
         event = _object(_object(read_json(body)).get("event"))
         action = _ACTIONS.get(str(event.get("event_type")))
@@ -68,7 +69,7 @@ def read_event(body: bytes) -> PagerEvent | None:
 
 
 def _user(reference: Any) -> PagerUser | None:
-    """None for a service, an integration or no one."""
+    """The user that a webhook refers to; None for a service, an integration or an absent reference."""
     found = _object(reference)
     if found.get("type") != "user_reference" or not _ID.match(str(found.get("id"))):
         return None
@@ -81,12 +82,12 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 class PagerDutyApi:
-    """Opens its connections at the first call; `aclose` ends them."""
+    """Client of PagerDuty's REST API. Connects at the first call; `aclose` disconnects."""
 
     def __init__(
         self, url: str, token: Secret, *, timeout_s: float = 1.0, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._timeout_s = timeout_s  # a phone that rings waits behind it
+        self._timeout_s = timeout_s  # short: the rest of the webhook's work, such as stopping pages, waits for this
         headers = {
             "Authorization": f"Token token={token.reveal()}",
             "Accept": "application/vnd.pagerduty+json;version=2",
@@ -104,7 +105,7 @@ class PagerDutyApi:
         await self._http.aclose()
 
     async def read_email(self, user: PagerUser) -> str:
-        """Raises SourceError("PagerDuty", …)."""
+        """Return the user's e-mail address. Raises SourceError("PagerDuty", …)."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await send_bounded(self._http, "GET", f"/users/{user.id}")

@@ -1,4 +1,4 @@
-"""Sends pages to pagers of any kind, and pings a monitor."""
+"""Sends pages to pagers of any kind over HTTPS, and pings a monitor."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from services.domain.errors import SourceError
 from services.domain.notifications import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 
-_TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx
+_TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty asks to repeat 429 and 5xx, but no other 4xx
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Webhooks:
-    """Opens its connections at the first call; `aclose` ends them. Proxy variables count for other machines only."""
+    """HTTPS calls to pagers and monitors. Connects at the first call; `aclose` disconnects.
+
+    Proxy environment variables apply only to other machines.
+    """
 
     def __init__(self, *, timeout_s: float = 5.0) -> None:
         self._timeout_s = timeout_s
@@ -33,25 +36,25 @@ class Webhooks:
         await self._http.aclose()
 
     async def page(self, pager: PagerKind, page: Page) -> None:
-        """Ring, or say what became of it. Raises SourceError("pager", …).
+        """Send the page, or its acknowledgement or resolution. Raises SourceError("pager", …).
 
-        The receiver recognizes a repetition by the header, and what belongs to one page by its key.
+        The receiver recognizes a repetition by the `Idempotency-Key` header, and events of the same page by their key.
         """
         page = redacted_page(page)
         again = page.key if page.event is PageEvent.TRIGGERED else f"{page.key}:{page.event}"
         await self._call("pager", "POST", pager.url, pager.event(page), {"Idempotency-Key": quote(again, safe=":")})
 
     async def ping(self, url: Secret) -> None:
-        """Tell a monitor that all is well: an empty GET, which all of them take. Raises SourceError("monitor", …)."""
+        """Report to a monitor that all is well: an empty GET, which all accept. Raises SourceError("monitor", …)."""
         await self._call("monitor", "GET", url, None, {})
 
     async def _call(
         self, source: str, method: str, url: Secret, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> None:
         try:
-            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
+            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole call
                 async with self._http.stream(method, url.reveal(), json=body, headers=headers) as answer:
-                    status = answer.status_code  # it rang by then, however the body ends
+                    status = answer.status_code  # the pager has processed the page by then; the body does not matter
         except TimeoutError:
             raise _lost(source, f"no answer within {self._timeout_s:g} s") from None
         except (httpx.ConnectError, httpx.ConnectTimeout):

@@ -1,10 +1,11 @@
 """Installs the bot next to an existing system: its own schema, its role, and the right to read.
 
-The typed calls of `sql/queries/adoption.sql`. What a system grants the bot is in `sql/adoption/<system>.sql`.
+Typed calls of `sql/queries/adoption.sql`. `sql/adoption/<system>.sql` holds the rights that each system grants the
+bot.
 
-Outside schema `chatops` an adoption may only grant reading to dragonfly_bot and create policies named dragonfly_bot_*.
-This isn't left to the author of a migration: each transaction compares the catalogue before it commits, and is rolled
-back if anything else has changed.
+Outside schema `chatops` an adoption may only grant dragonfly_bot the right to read, and create policies named
+dragonfly_bot_*. This is enforced, not left to the author of a migration: each transaction compares the catalog before
+it commits, and is rolled back if anything else has changed.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class AdoptionOutcome:
-    """`applied`: migrations of the bot's schema, as `version_name`. `made_role`: dragonfly_bot has no password yet."""
+    """The result of `adopt`. `applied`: migrations of the bot's schema, as `version_name`.
+
+    `made_role`: dragonfly_bot was created and has no password yet.
+    """
 
     system: System
     applied: tuple[str, ...]
@@ -60,7 +64,7 @@ class AdoptionOutcome:
 
     @property
     def notice(self) -> str:
-        """What happened and what to do next."""
+        """The result and the next step, for the terminal."""
         done = f"{len(self.applied)} migrations of schema chatops" if self.applied else "nothing new in schema chatops"
         if self.dry_run:
             return f"Dry run: this would adopt the system `{self.system.name}` ({done}). Everything was rolled back."
@@ -77,8 +81,8 @@ async def adopt(
     """Install what is missing, as the role of the DSN, which owns the system's tables. Safe to run again.
 
     Raises OperatorError when the database holds no system that can be adopted, belongs to another environment, or a
-    statement touches more than it may (its transaction is rolled back, the ones before it stay); SourceError when the
-    server can't be used.
+    statement changes more than it may (its transaction is rolled back, earlier ones stay); SourceError when the server
+    can't be used.
     """
     files = [file for file in read_files(directory) if file.purpose is Purpose.CHATOPS]
     conn = await connect(dsn, application_name="dragonfly-adopt", timeout_s=10)
@@ -125,7 +129,7 @@ async def _check_environment(conn: Connection, environment: str) -> None:
 
 
 async def _prepare(conn: Connection) -> bool:
-    """The role and the table of migrations; whether the role is new."""
+    """Create the role and the table of migrations if they are missing. True if the role is new."""
     async with _guarded(conn):
         made_role = await (await conn.execute(SQL["has_bot_role"])).fetchone() is None
         if made_role:
@@ -137,7 +141,7 @@ async def _prepare(conn: Connection) -> bool:
 
 
 async def _apply(conn: Connection, file: Migration, files: Sequence[Migration]) -> bool:
-    """Whether it was pending; what is pending is read under the lock of migrations."""
+    """Apply the file if it is pending, which is checked under the migration lock. True if it was pending."""
     async with _guarded(conn):
         status = compare(files, await list_own(conn))
         refuse_changed(status, command="dragonfly adopt")
@@ -149,7 +153,7 @@ async def _apply(conn: Connection, file: Migration, files: Sequence[Migration]) 
 
 @contextlib.asynccontextmanager
 async def _guarded(conn: Connection) -> AsyncIterator[None]:
-    """A transaction that is rolled back when more than the bot's schema and its right to read has changed."""
+    """A transaction that is rolled back if anything but the bot's schema and its right to read has changed."""
     async with migration_lock(conn):
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
         before = await _lines(conn, SQL["list_outside"])
@@ -170,7 +174,7 @@ async def _lines(conn: Connection, query: str) -> set[str]:
 
 
 def script(system: System, *, environment: str, directory: Path = MIGRATIONS) -> str:
-    """The same as one SQL script for a database administrator to read and run: a transaction per file."""
+    """The adoption as one SQL script for a database administrator to read and run: one transaction per file."""
     parts = [
         f"-- Installs the ChatOps bot next to the system `{system.name}`. Outside schema chatops it creates the role\n"
         "-- dragonfly_bot, grants it read access, and creates policies named dragonfly_bot_*. To remove it: undo.sql.",

@@ -1,6 +1,6 @@
-"""Decisions, reviews, self-approval.
+"""Decisions on runs, reviews, emergency self-approval, and requeued jobs.
 
-The typed calls of `sql/operated/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/lone_starts.sql`,
+Typed calls of `sql/operated/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/lone_starts.sql`,
 `sql/queries/reviews.sql`.
 """
 
@@ -37,9 +37,10 @@ async def record_decision(
     plan_hash: str,
     policy_hash: str,
 ) -> bool:
-    """Whether it counts: the run waits for it, has not expired, has this plan, and the person had not decided yet.
+    """Record a person's decision. True if it counts.
 
-    The run stays locked until the transaction ends; a later count of the decisions sees all of them.
+    It counts if the run waits for a decision, has not expired, has this plan, and the person had not decided yet. The
+    run stays locked until the transaction ends; a later count of the decisions sees all of them.
     """
     parameters = {
         "run_id": run_id,
@@ -54,13 +55,13 @@ async def record_decision(
 
 
 async def lock_run(conn: Connection, run_id: int) -> datetime | None:
-    """Keep the run as it is until this transaction ends; the database's time then. None: there is no such run."""
+    """Lock the run until this transaction ends; return the database's time then. None if there is no such run."""
     row = await (await conn.execute(SQL["lock_run"], {"run_id": run_id})).fetchone()
     return None if row is None else row[0]
 
 
 async def list_decisions(conn: Connection, run_id: int) -> list[Decision]:
-    """Oldest first."""
+    """List the decisions on the run, oldest first."""
     return await fetch_all(conn, _to_decision, "list_decisions", run_id=run_id)
 
 
@@ -69,42 +70,48 @@ def _to_decision(*, user_id: str, team_id: str, **columns: Any) -> Decision:
 
 
 async def page_approvers(conn: Connection, *, run_id: int, incident_id: int, silence: timedelta) -> None:
-    """In the transaction that files the request and stores the calls."""
+    """Record that approvers are paged; the request may be self-approved after `silence`.
+
+    Call it in the transaction that files the request and stores the pages.
+    """
     parameters = {"run_id": run_id, "incident_id": incident_id, "silence": silence}
     await conn.execute(SQL["page_approvers"], parameters)
 
 
 async def read_lone_start(conn: Connection, run_id: int) -> SelfApproval | None:
-    """None for a request that can't be self-approved."""
+    """Return the self-approval of the run; None for a request that can't be self-approved."""
     return await fetch_one(conn, SelfApproval, "read_lone_start", run_id=run_id)
 
 
 async def begin_countdown(conn: Connection, *, run_id: int, reason: str, countdown: timedelta) -> datetime | None:
-    """When it ends; None when one runs already, or the approvers still have time."""
+    """Start the countdown of a self-approval and return its end.
+
+    None if one has been started already, or the approvers still have time.
+    """
     parameters = {"run_id": run_id, "reason": reason, "countdown": countdown}
     row = await (await conn.execute(SQL["begin_countdown"], parameters)).fetchone()
     return row[0] if row else None
 
 
 async def end_countdown(conn: Connection, run_id: int) -> None:
-    """As if it had never begun."""
+    """Cancel the countdown, as if it had never been started."""
     await conn.execute(SQL["end_countdown"], {"run_id": run_id})
 
 
 async def note_offer(conn: Connection, run_id: int) -> None:
-    """The run's message has the button from now on."""
+    """Record that the run's message has the button for self-approval."""
     await conn.execute(SQL["note_offer"], {"run_id": run_id})
 
 
 async def list_waiting_lone_starts(conn: Connection) -> list[SelfApproval]:
-    """Those whose button has still to be shown, or whose countdown runs, of requests that still wait."""
+    """List the pending requests whose button is not shown yet, or whose countdown runs."""
     return await fetch_all(conn, SelfApproval, "list_waiting_lone_starts")
 
 
 async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_after: StaleLimits) -> list[str]:
-    """The ids of those that failed or lost their worker and are pending now; their attempts are kept.
+    """Requeue jobs that failed or lost their worker; return the ids that are pending now. Their attempts are kept.
 
-    Repeating it does no harm. `stale_after`: past which age a beat no longer counts, by the database at least 1 min.
+    Safe to repeat. `stale_after`: the age at which a heartbeat no longer counts; the database enforces at least 1 min.
     """
     parameters = {"job_ids": list(job_ids), **stale_parameters(stale_after)}
     cur = await conn.execute(query_of(conn, "requeue_jobs"), parameters)
@@ -113,40 +120,43 @@ async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_afte
 
 @counts_all_rows()
 async def list_orphaned_jobs(conn: Connection, *, stale_after: StaleLimits, limit: int) -> list[RunningJob]:
-    """Jobs whose worker does not beat any more, the longest locked first."""
+    """List jobs in processing whose worker's heartbeat is stale, the longest locked first."""
     return await fetch_all(conn, RunningJob, "list_orphaned_jobs", **stale_parameters(stale_after), limit=limit)
 
 
 @counts_all_rows()
 async def list_jobs(conn: Connection, *, job_ids: Collection[str]) -> list[Job]:
-    """Those of them that exist, by id."""
+    """List the jobs with these ids, ordered by id; unknown ids are left out."""
     return await fetch_all(conn, Job, "list_jobs", job_ids=list(job_ids))
 
 
 async def ask_for_review(conn: Connection, *, run_id: int, acted_by: Person, remind_after: timedelta) -> None:
-    """In the transaction that lets the run start."""
+    """Request a review of a run without approval. Call it in the transaction that lets the run start."""
     parameters = {"run_id": run_id, "user_id": acted_by.user_id, "team_id": acted_by.team_id}
     await conn.execute(SQL["ask_for_review"], parameters | {"remind_after": remind_after})
 
 
 async def read_review(conn: Connection, run_id: int) -> Review | None:
-    """None for a run that was approved."""
+    """Return the review of the run; None if the run was approved."""
     return await fetch_one(conn, _to_review, "read_review", run_id=run_id)
 
 
 async def list_open_reviews(conn: Connection) -> list[Review]:
-    """Oldest first."""
+    """List the open reviews, oldest first."""
     return await fetch_all(conn, _to_review, "list_open_reviews")
 
 
 async def close_review(conn: Connection, *, run_id: int, person: Person, note: str) -> bool:
-    """Whether it was open, and is closed now by this person."""
+    """Close the review. True if it was open and the person is not the one who acted."""
     parameters = {"run_id": run_id, "user_id": person.user_id, "team_id": person.team_id, "note": note}
     return await (await conn.execute(SQL["close_review"], parameters)).fetchone() is not None
 
 
 async def take_due_reviews(conn: Connection, *, again_after: timedelta) -> list[tuple[int, int]]:
-    """(run, how many reminders with this one) of those to remind people of; each is due again after `again_after`."""
+    """List the reviews that need a reminder now as (run id, number of reminders, this one included).
+
+    Each is due again after `again_after`.
+    """
     cur = await conn.execute(SQL["take_due_reviews"], {"again_after": again_after})
     return await cur.fetchall()
 
@@ -163,11 +173,11 @@ def _to_review(
     return Review(acted_by=Person(acted_by_user, acted_by_team), reviewed_by=reviewed_by, **columns)
 
 
-AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states
+AUDIT_OF_A_RUN = 100  # rows; a run writes a few per state
 
 
 async def read_record(conn: Connection, run_id: int) -> Record | None:
-    """Everything about one run; None when there is none of this number."""
+    """Return everything about one run; None if there is no run with this number."""
     run = await read_run(conn, run_id)
     if run is None:
         return None
@@ -182,6 +192,6 @@ async def read_record(conn: Connection, run_id: int) -> Record | None:
 
 
 async def read_open_reviews(conn: Connection) -> list[tuple[Review, Run]]:
-    """Runs that started without an approval and that no review has covered yet, oldest first."""
+    """List the runs that started without an approval and have no review yet, oldest first."""
     found = [(review, await read_run(conn, review.run_id)) for review in await list_open_reviews(conn)]
     return [(review, run) for review, run in found if run is not None]

@@ -1,4 +1,4 @@
-"""Questions in words, and what they cost. The typed calls of `sql/queries/asks.sql`."""
+"""Questions in words, and their cost. Typed calls of `sql/queries/asks.sql`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.people import Person
 
 
 async def begin_ask(conn: Connection, *, person: Person | None) -> int:
-    """The number of the question. `person`: None on a terminal."""
+    """Store a new question and return its number. `person`: None on a terminal."""
     parameters = {"user_id": person.user_id if person else None, "team_id": person.team_id if person else None}
     row = await (await conn.execute(SQL["begin_ask"], parameters)).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING gives one row
@@ -20,24 +20,24 @@ async def begin_ask(conn: Connection, *, person: Person | None) -> int:
 
 
 async def lock_ask_budget(conn: Connection) -> None:
-    """Until the transaction ends, no other question reserves anything."""
+    """Let no other question reserve anything until the transaction ends."""
     await conn.execute(SQL["lock_ask_budget"])
 
 
 async def read_ask_spending(conn: Connection, *, ask_id: int, user_id: str | None) -> AskSpending:
-    """What is spent or set aside since midnight, UTC."""
+    """Return the cost spent or reserved since midnight UTC: by this question, by this person, and in total."""
     return await fetch_row(conn, AskSpending, "read_ask_spending", ask_id=ask_id, user_id=user_id)
 
 
 async def reserve_for_ask(conn: Connection, *, ask_id: int, usd: Decimal, tokens: int, model: str) -> None:
-    """Set aside what one call to this model may cost."""
+    """Reserve the maximum cost of one call to this model."""
     await conn.execute(SQL["reserve_for_ask"], {"ask_id": ask_id, "usd": usd, "tokens": tokens, "model": model})
 
 
 async def settle_ask(
     conn: Connection, *, ask_id: int, reserved_usd: Decimal, reserved_tokens: int, cost_usd: Decimal, tokens: int
 ) -> None:
-    """Replace what was set aside for one call by what it cost."""
+    """Replace the reservation for one call by its actual cost."""
     parameters = {
         "ask_id": ask_id,
         "reserved_usd": reserved_usd,
@@ -49,28 +49,28 @@ async def settle_ask(
 
 
 async def end_ask(conn: Connection, *, ask_id: int, outcome: str, proved: int, dropped: int) -> None:
-    """It is answered. `outcome`: one word ("rules", "checked", "too_late")."""
+    """Store how the question ended. `outcome`: one word ("rules", "checked", "too_late")."""
     parameters = {"ask_id": ask_id, "outcome": outcome, "proved": proved, "dropped": dropped}
     await conn.execute(SQL["end_ask"], parameters)
 
 
 async def stop_ask(conn: Connection, *, ask_id: int, user_id: str) -> bool:
-    """Whether it will be stopped: it is this person's, and not answered yet."""
+    """Request that the question be stopped. True if it is this person's and not answered yet."""
     return await (await conn.execute(SQL["stop_ask"], {"ask_id": ask_id, "user_id": user_id})).fetchone() is not None
 
 
 async def is_ask_stopped(conn: Connection, *, ask_id: int) -> bool:
-    """Whether its person pressed Stop."""
+    """True if the person pressed Stop."""
     row = await (await conn.execute(SQL["is_ask_stopped"], {"ask_id": ask_id})).fetchone()
     return row is not None and bool(row[0])
 
 
 async def rate_ask(conn: Connection, *, ask_id: int, rating: int, user_id: str) -> bool:
-    """Whether there is such a question. `rating`: 1 or -1."""
+    """Store a rating, 1 or -1. False if there is no such question."""
     parameters = {"ask_id": ask_id, "rating": rating, "user_id": user_id}
     return await (await conn.execute(SQL["rate_ask"], parameters)).fetchone() is not None
 
 
 async def prune_asks(conn: Connection, *, older_than: timedelta) -> int:
-    """How many were deleted."""
+    """Delete old questions and return how many."""
     return (await conn.execute(SQL["prune_asks"], {"older_than": older_than})).rowcount

@@ -1,8 +1,8 @@
-"""Do our named queries still fit this database? Databases differ in their columns, and people change them.
+"""Check whether our named queries still fit this database: databases differ in their columns, and people change them.
 
 The bot's queries are planned as the bot's role, which proves tables, columns, functions and rights. Where our own
 migrations make the operated system, the queries of its API and workers are planned too, which proves all but the
-rights; these are looked up in the catalogue. Of an existing system only what the bot reads is known.
+rights; these are looked up in the catalog. Of an existing system, only what the bot reads is known.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.systems import SYSTEMS, System
 
 APP_ROLE = "dragonfly_app"
-NOT_OURS = ("adoption", "drift", "migrations")  # run as the owner, or are this very check
-OF_THE_OWNER = frozenset({"name_environment"})  # `migrate` runs it; the bot may read its table and not write it
+NOT_OURS = ("adoption", "drift", "migrations")  # files whose queries run as the owner, or belong to this check
+OF_THE_OWNER = frozenset({"name_environment"})  # `migrate` runs it; the bot may read its table, not write it
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -31,11 +31,11 @@ _FUNCTION = re.compile(rf"\b({_SCHEMA}\.\w+)\(")
 _TABLE = re.compile(rf"\b(DELETE FROM|INSERT INTO|COPY|UPDATE|FROM|JOIN)\s+({_SCHEMA}\.\w+)\b(?!\()")
 _PRIVILEGE = {"DELETE FROM": "DELETE", "INSERT INTO": "INSERT", "COPY": "INSERT", "UPDATE": "UPDATE"}
 
-Right = tuple[str, str]  # privilege and object
+Right = tuple[str, str]  # (privilege, object)
 
 
 def _read_topics(folder: Path, system: str = "") -> dict[str, dict[str, str]]:
-    """`{file: {query name: SQL}}` of every file of named queries, as they are in this system."""
+    """`{file: {query name: SQL}}` of all files of named queries, as they are in this system."""
     return {file.stem: read_queries(file, system) for file in sorted(folder.glob("*.sql"))}
 
 
@@ -44,12 +44,12 @@ OPERATED_TOPICS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     system.name: _read_topics(OPERATED, system.name) for system in SYSTEMS
 }
 
-_COMMANDS = re.compile(r"^-- commands: (.+)$", re.MULTILINE)  # in a query: the commands that cannot work without it
-_AFFECTS = re.compile(r"\A-- affects: (.+)$", re.MULTILINE)  # above a file's queries: what does not work without them
+_COMMANDS = re.compile(r"^-- commands: (.+)$", re.MULTILINE)  # in a query: the commands that fail without it
+_AFFECTS = re.compile(r"\A-- affects: (.+)$", re.MULTILINE)  # at the top of a file: what fails without its queries
 
 
 def _read_affected() -> dict[str, str]:
-    """`{file: what does not work without its queries}`, of every file that says so."""
+    """`{file: what does not work without its queries}`, of every file that declares it."""
     found = {file.stem: _AFFECTS.match(file.read_text(encoding="utf-8")) for file in sorted(QUERIES.glob("*.sql"))}
     return {topic: match[1] for topic, match in found.items() if match}
 
@@ -58,12 +58,12 @@ AFFECTED: Mapping[str, str] = _read_affected()
 
 
 def commands_of(statement: str) -> tuple[str, ...]:
-    """The commands that a query names as needing it."""
+    """The commands that a query declares as needing it."""
     return tuple(name for line in _COMMANDS.findall(statement) for name in line.split(", "))
 
 
 def needed_rights(statement: str) -> Iterator[Right]:
-    """What a role needs for a statement that is written in our style: schema-qualified, keywords in capitals."""
+    """The rights that a role needs for a statement in our style: schema-qualified, keywords in capitals."""
     for subject in _FUNCTION.findall(statement):
         yield "EXECUTE", subject
         yield "USAGE", subject.partition(".")[0]
@@ -76,13 +76,16 @@ def needed_rights(statement: str) -> Iterator[Right]:
 
 
 def _is_of_the_app(topic: str) -> bool:
-    """The API and the workers touch the operated tables and never the bot's own; the bot reads those in `OPERATED`."""
+    """True for queries of the API and the workers: they use operated tables and never the bot's own.
+
+    The bot's own reads of operated tables are in `OPERATED`.
+    """
     text = "".join(TOPICS.get(topic, {}).values())
     return "chatops." not in text and any(needed_rights(text))
 
 
 def _read_app_rights() -> dict[Right, tuple[str, ...]]:
-    """What the API and the workers need, and for which topics."""
+    """The rights that the API and the workers need, each with the topics that need it."""
     found: dict[Right, dict[str, None]] = defaultdict(dict)
     for topic in filter(_is_of_the_app, TOPICS):
         for statement in TOPICS[topic].values():
@@ -95,8 +98,10 @@ APP_RIGHTS: Mapping[Right, tuple[str, ...]] = _read_app_rights()
 
 
 async def read_drift(conn: Connection) -> SchemaDrift:
-    """Plans every query that runs in this system, and where it is ours looks up every right of the API's and the
-    workers' role; runs none. In a transaction."""
+    """Plan every query that runs in this system, and run none; call it in a transaction.
+
+    Where our migrations make the system, also look up every right of the role of the API and the workers.
+    """
     system = system_of(conn)
     queries = {query: sql for query, sql in queries_in(system).items() if _PLANNABLE.match(sql)}
     app_rights = APP_RIGHTS if system.is_migrated else {}
@@ -110,7 +115,7 @@ async def read_drift(conn: Connection) -> SchemaDrift:
 
 
 def queries_in(system: System) -> dict[Query, str]:
-    """What runs in a database of this system: the bot's own queries, and where it is ours its API's and workers'."""
+    """The queries that run in a database of this system: the bot's, and in our own system the API's and workers'."""
     own = {topic: queries for topic, queries in TOPICS.items() if system.is_migrated or not _is_of_the_app(topic)}
     return {
         Query(name, topic, commands_of(statement), AFFECTED.get(topic, "")): statement
@@ -122,8 +127,8 @@ def queries_in(system: System) -> dict[Query, str]:
 
 
 async def _explain(conn: Connection, queries: Mapping[Query, str]) -> dict[Query, str]:
-    """`{query: why the server refuses it}`. Names of queries are unique over all files."""
-    # NULL fits every parameter's type, so nothing has to be known about the query.
+    """`{query: why the server refuses it}`. Query names are unique across all files."""
+    # NULL fits every parameter type, so a query can be planned without knowing its types.
     statements = {query.name: _PLACEHOLDER.sub("NULL", statement) for query, statement in queries.items()}
     await conn.execute(SQL["hand_over_statements"], {"statements": json.dumps(statements)})
     await conn.execute(SQL["explain_statements"])
@@ -137,7 +142,7 @@ async def _explain(conn: Connection, queries: Mapping[Query, str]) -> dict[Query
 
 
 def _is_of_another(query: Query) -> bool:
-    """Whether another role than the bot's runs it and needs the right: the app's rights are looked up."""
+    """True if another role than the bot's runs the query and needs the right; the app's rights are looked up."""
     return query.name in OF_THE_OWNER or _is_of_the_app(query.topic)
 
 

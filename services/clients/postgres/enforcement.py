@@ -1,6 +1,6 @@
-"""Assessments and memos.
+"""Assessments of judgments, and memos.
 
-The typed calls of `sql/queries/enforcement.sql`, `sql/queries/memos.sql`.
+Typed calls of `sql/queries/enforcement.sql`, `sql/queries/memos.sql`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True)
 class EnforcedBatch:
-    """`today` is the day by New York's calendar and the database's clock. A golden-path batch is never enforced."""
+    """A batch before it is enforced. A golden-path batch is never enforced.
+
+    `today` is the date in New York by the database's clock.
+    """
 
     today: date
     is_golden_path: bool
@@ -30,7 +33,10 @@ class EnforcedBatch:
 
 @dataclass(frozen=True)
 class ReviewState:
-    """`today` by New York's calendar, `hour` (UTC, `2025-12-20T14`) as text, both by the database's clock."""
+    """The result of the check for due assessments, by the database's clock.
+
+    `today`: the date in New York; `hour`: the hour in UTC as text (`2025-12-20T14`).
+    """
 
     today: date
     hour: str
@@ -39,9 +45,10 @@ class ReviewState:
 
 @dataclass(frozen=True)
 class FiledJudgment:
-    """What the reckoning needs of a judgment: no names. `amount` in US dollars; `taken_in_on` by New York's calendar.
+    """The facts of a judgment that an assessment needs, without names. `amount` in US dollars.
 
-    `is_consumer_debt` is None while unknown. `paid_on[i]` is the day of `paid_amounts[i]`.
+    `taken_in_on` is a date in New York. `is_consumer_debt` is None while unknown. `paid_on[i]` is the date of
+    `paid_amounts[i]`.
     """
 
     id: str
@@ -55,50 +62,50 @@ class FiledJudgment:
 
 
 async def read_enforced_batch(conn: Connection, *, batch_id: str) -> EnforcedBatch:
-    """What is to be known before a batch is enforced; one that does not exist is like an empty one."""
+    """Return what must be known before the batch is enforced; a batch that does not exist is like an empty one."""
     return await fetch_row(conn, EnforcedBatch, "read_enforced_batch", batch_id=batch_id)
 
 
 async def list_judgments(
     conn: Connection, *, batch_id: str, after: str = BEFORE_ALL, limit: int = 2000
 ) -> list[FiledJudgment]:
-    """The next page of a batch's judgments, after the given id."""
+    """List the next page of the batch's judgments, after the id `after`."""
     return await fetch_all(conn, FiledJudgment, "list_judgments", batch_id=batch_id, after=after, limit=limit)
 
 
 async def hold_payments(conn: Connection) -> None:
-    """Let no payment be stored until the transaction ends; what is stored is seen from here on."""
+    """Let no payment be stored until the transaction ends; stored payments are visible from here on."""
     await conn.execute(SQL["hold_payments"])
 
 
 async def read_review_state(conn: Connection) -> ReviewState:
-    """Whether anything is due, and when it is."""
+    """Return whether an assessment is due, with the date and hour of the check."""
     return await fetch_row(conn, ReviewState, "read_review_state")
 
 
 async def list_due_judgments(conn: Connection, *, today: date, limit: int = 2000) -> list[FiledJudgment]:
-    """Judgments whose assessment is due, the longest due first; storing an assessment takes them off the list."""
+    """List judgments whose assessment is due, the longest due first; storing an assessment takes them off the list."""
     return await fetch_all(conn, FiledJudgment, "list_due_judgments", today=today, limit=limit)
 
 
 async def create_assessment_staging(conn: Connection) -> None:
-    """Make the table for assessments that are on their way. It lives as long as the transaction."""
+    """Create the staging table for assessments. It lives as long as the transaction."""
     await conn.execute(SQL["create_assessment_staging"])
 
 
 async def copy_assessments(conn: Connection, *, lines: bytes) -> None:
-    """Stage assessments in COPY's text format, in the order of the staging table's columns; a judgment occurs once."""
+    """Stage assessments in COPY's text format, in the column order of the staging table, one per judgment."""
     async with conn.cursor() as cur, cur.copy(SQL["copy_assessments"]) as copy:
         await copy.write(lines)
 
 
 async def upsert_assessments(conn: Connection) -> None:
-    """Store the assessments that were staged. Their memos exist."""
+    """Store the staged assessments. Their memos must exist."""
     await conn.execute(SQL["upsert_assessments"])
 
 
 async def upsert_next_steps(conn: Connection) -> None:
-    """Store the next steps that were staged."""
+    """Store the staged next steps."""
     await conn.execute(SQL["upsert_next_steps"])
 
 
@@ -113,7 +120,7 @@ class WantedMemo:
 
 @dataclass(frozen=True)
 class MemoAnswer:
-    """What came of one request: a memo, or why there is none. `cost_usd` at the prices of the settings."""
+    """The result of one request: a memo, or the reason why there is none. `cost_usd` at the configured prices."""
 
     memo: Mapping[str, Any] | None
     refused_because: str | None
@@ -124,25 +131,27 @@ class MemoAnswer:
 
 
 async def want_memos(conn: Connection, *, facts: Mapping[UUID, str]) -> None:
-    """Make known profiles known: `{memo id: facts as JSON}`."""
+    """Store these profiles unless they are stored already: `{memo id: facts as JSON}`."""
     await conn.execute(SQL["want_memos"], {"ids": list(facts), "facts": list(facts.values())})
 
 
 async def list_wanted_memos(conn: Connection, *, batch_id: str, max_requests: int, limit: int) -> list[WantedMemo]:
-    """Profiles of the batch's cases without a memo, asked for fewer than `max_requests` times so far."""
+    """List the batch's profiles without a memo that were requested fewer than `max_requests` times so far."""
     values = {"batch_id": batch_id, "max_requests": max_requests, "limit": limit}
     return await fetch_all(conn, WantedMemo, "list_wanted_memos", **values)
 
 
 async def claim_memo(conn: Connection, *, memo_id: str, lease: timedelta, reserve_usd: Decimal) -> bool:
-    """Whether this worker may request the memo; other workers don't during that time. `reserve_usd` counts as spent
-    meanwhile."""
+    """Claim the memo for `lease`, during which no other worker requests it. True if this worker may request it.
+
+    `reserve_usd` counts as spent meanwhile.
+    """
     cursor = await conn.execute(SQL["claim_memo"], {"memo_id": memo_id, "lease": lease, "reserve_usd": reserve_usd})
     return await cursor.fetchone() is not None
 
 
 async def store_memo(conn: Connection, *, memo_id: str, answer: MemoAnswer) -> None:
-    """Keep the answer and add up what it cost. A memo that is written already stays."""
+    """Store the answer and add its cost. A memo that is already written stays."""
     values = {
         "memo_id": memo_id,
         "memo": None if answer.memo is None else Jsonb(dict(answer.memo)),
@@ -156,17 +165,17 @@ async def store_memo(conn: Connection, *, memo_id: str, answer: MemoAnswer) -> N
 
 
 async def retry_memo(conn: Connection, *, memo_id: str, spent_usd: Decimal, reserve_usd: Decimal) -> None:
-    """Ask once more: `spent_usd` is what the last attempt may have cost, `reserve_usd` what the next may cost."""
+    """Record another attempt: `spent_usd` is the most the last one cost, `reserve_usd` the most the next may cost."""
     await conn.execute(SQL["retry_memo"], {"memo_id": memo_id, "spent_usd": spent_usd, "reserve_usd": reserve_usd})
 
 
 async def release_memo(conn: Connection, *, memo_id: str, spent_usd: Decimal) -> None:
-    """Give up a claim: the question got no answer, and may have cost so much all the same."""
+    """Give up the claim: the request got no answer, and may have cost `spent_usd` nevertheless."""
     await conn.execute(SQL["release_memo"], {"memo_id": memo_id, "spent_usd": spent_usd})
 
 
 async def read_memo_spending(conn: Connection, *, job_id: str, batch_id: str) -> Decimal:
-    """US dollars that the job has spent on its batch so far, or set aside; 0 at its first attempt."""
+    """US dollars that the job has spent or reserved for its batch so far; 0 at its first attempt."""
     row = await (await conn.execute(SQL["read_memo_spending"], {"job_id": job_id, "batch_id": batch_id})).fetchone()
     if row is None:
         raise RuntimeError("a sum gave no row")

@@ -1,11 +1,11 @@
-"""Translates psycopg's errors, without a DSN, a password or a row's values.
+"""Translates psycopg's errors into SourceErrors without a DSN, a password or a row's values.
 
-They send these as FATAL with SQLSTATE XX000 (Supavisor; newer versions put a code of their own in front) or 08P01
-(PgBouncer): also for the first statement of a session that they had accepted. docs/sqlstates.md shows the table.
-Sources: supavisor `lib/supavisor/errors/` and, for older versions, `client_handler/error.ex`; pgbouncer `src/client.c`,
-`src/objects.c` and `src/janitor.c`.
+One table for all processes; docs/sqlstates.md shows it. Codes and meanings: PostgreSQL documentation, appendix A.
 
-One table for every process (docs/sqlstates.md shows it). Codes and meanings: PostgreSQL documentation, appendix A.
+Poolers send their errors as FATAL with SQLSTATE XX000 (Supavisor; newer versions put their own code in front) or 08P01
+(PgBouncer), also for the first statement of a session that they had accepted. Sources: supavisor
+`lib/supavisor/errors/` and, for older versions, `client_handler/error.ex`; pgbouncer `src/client.c`, `src/objects.c`
+and `src/janitor.c`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _UNKNOWN = "the pooler knows no such user or project"
 
 
 class PoolerRefusal(NamedTuple):
-    """`why`: one clause for people."""
+    """A pooler's error. `why`: one clause for people."""
 
     why: str
     retryable: bool
 
 
-# A part of what they write, in lower case. The first that fits counts.
+# Parts of the poolers' messages, in lower case. The first match counts.
 POOLER_REFUSALS: tuple[tuple[str, PoolerRefusal], ...] = (
     ("tenant or user not found", PoolerRefusal(_UNKNOWN, False)),
     ("(enotfound)", PoolerRefusal(_UNKNOWN, False)),
@@ -94,14 +94,14 @@ POOLER_REFUSALS: tuple[tuple[str, PoolerRefusal], ...] = (
 
 
 def pooler_refusal(raw: str) -> PoolerRefusal | None:
-    """What a pooler means by this text; None when no pooler wrote it."""
+    """The meaning of a pooler's message; None if no pooler wrote it."""
     text = raw.lower()
     return next((refusal for words, refusal in POOLER_REFUSALS if words in text), None)
 
 
 @dataclass(frozen=True)
 class ServerTrouble:
-    """`why`: one clause for people. `takes_no_writes`: it answers reads, and stores nothing."""
+    """A problem of the server. `why`: one clause for people. `takes_no_writes`: it answers reads, stores nothing."""
 
     why: str
     takes_no_writes: bool = False
@@ -110,7 +110,7 @@ class ServerTrouble:
 _LOCKED = ServerTrouble("another session holds the lock")
 _ENDING = ServerTrouble("server is shutting down")
 
-# A code of five characters, or the two of its class; the code comes first.
+# By SQLSTATE: the whole code (5 characters), or its class (the first 2); the whole code wins.
 SERVER_TROUBLE: Mapping[str, ServerTrouble] = MappingProxyType(
     {
         "08": ServerTrouble("connection lost"),
@@ -133,26 +133,26 @@ SERVER_TROUBLE: Mapping[str, ServerTrouble] = MappingProxyType(
         "XX000": ServerTrouble("an internal error of the server"),
     }
 )
-# A COMMIT that ends like this may have been carried out.
+# A COMMIT that fails with one of these may have been carried out.
 _ANSWER_LOST = ("08", "57P02")
 
 
 def server_trouble(sqlstate: str | None) -> ServerTrouble | None:
-    """What the server suffers from; None when the statement itself is at fault, or nothing is known."""
+    """The problem of the server; None if the statement itself is at fault, or the code is unknown."""
     if sqlstate is None:
         return None
     return SERVER_TROUBLE.get(sqlstate) or SERVER_TROUBLE.get(sqlstate[:2])
 
 
 def loses_the_answer(sqlstate: str | None) -> bool:
-    """Whether the connection broke, so that the last statement's outcome is unknown."""
+    """True if the connection broke, so that the last statement's outcome is unknown."""
     return sqlstate is None or sqlstate.startswith(_ANSWER_LOST)
 
 
 SOURCE = "database"
 
-# What libpq and the server write when no session comes about -> (what we say, whether a retry can help). The first that
-# fits counts; the poolers' own words are asked before (poolers.py).
+# Parts of the messages of libpq and the server when a connection fails: (their words, ours, whether a retry can help).
+# The first match counts; the poolers' messages (POOLER_REFUSALS) are checked first.
 _PASSWORD = "password authentication failed"  # noqa: S105 - the server's sentence
 _CONNECT = (
     (_PASSWORD, "password refused", False),
@@ -190,10 +190,10 @@ _CONNECT = (
     ("invalid port", f"the connection string is malformed: {ENCODE}", False),
     ("resolve", "server not reachable: its host name is not known", True),
 )
-_HOST_WITH_AT = re.compile(r"resolve host '[^']*@")  # what is left of a password with an @ is taken for the host
-_NOT_REFUSED = "is the server running on that host and accepting tcp/ip connections?"  # libpq's guess, not an answer
+_HOST_WITH_AT = re.compile(r"resolve host '[^']*@")  # the part of a password after an @ was taken for the host
+_NOT_REFUSED = "is the server running on that host and accepting tcp/ip connections?"  # libpq's guess, no refusal
 
-# Their primary message names only schemas, tables, columns, functions or constraints; values stand in DETAIL.
+# Errors whose primary message names only schemas, tables, columns, functions or constraints; values are in DETAIL.
 _NAMES_OBJECTS_ONLY = (
     errors.InsufficientPrivilege,
     errors.UndefinedTable,
@@ -203,13 +203,13 @@ _NAMES_OBJECTS_ONLY = (
     errors.InvalidSchemaName,
     errors.IntegrityError,
 )
-_RAISE = "exec_stmt_raise"  # the server's name for RAISE in a function: such a text may be made from a row
-# These say sentences of ours that hold nothing of a row.
+_RAISE = "exec_stmt_raise"  # the server's name for RAISE in a function, whose message may contain a row's values
+# Our functions, whose messages contain no values of a row.
 _OUR_FUNCTIONS = ("PL/pgSQL function chatops.", "PL/pgSQL function intake.remove_golden_path_batch(")
 
 
 def explain_connect(error: psycopg.Error) -> SourceError:
-    """Why no session came about."""
+    """Explain why connecting failed."""
     parameter = foreign_parameter(str(error))
     text = str(error).lower().replace(_NOT_REFUSED, "")
     if parameter is not None:
@@ -228,13 +228,13 @@ def explain_connect(error: psycopg.Error) -> SourceError:
 
 
 def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
-    """Why a statement failed."""
+    """Explain why a statement failed."""
     if isinstance(error, errors.QueryCanceled):
         return no_answer(timeout_s)
     if isinstance(error, psycopg.DataError) and error.sqlstate is None:
         return not_encodable()
     refusal = pooler_refusal(error.diag.message_primary or "") if error.sqlstate in SQLSTATES else None
-    if refusal is not None:  # a pooler may refuse the first statement of a session that it took
+    if refusal is not None:  # a pooler may refuse the first statement of a session that it accepted
         return SourceError(SOURCE, refusal.why, retryable=True)
     trouble = server_trouble(error.sqlstate)
     if trouble is not None:
@@ -247,14 +247,16 @@ def explain(error: psycopg.Error, *, timeout_s: float) -> SourceError:
 
 
 def _is_trusted(error: psycopg.Error) -> bool:
-    """Whether the server itself wrote the text, or a function of ours."""
+    """True if the server itself wrote the message, or a function of ours."""
     return error.diag.source_function != _RAISE or (error.diag.context or "").startswith(_OUR_FUNCTIONS)
 
 
 def explain_file(error: psycopg.Error) -> str:
-    """What the server reports of a statement in a file of ours: as it says it where that names objects or quotes the
-    file
-    itself (SQLSTATE classes 23 and 42), else its template, because it may quote a row."""
+    """The server's message about a statement in one of our files.
+
+    Its own words if they name objects or quote the file itself (SQLSTATE classes 23 and 42), else its template, because
+    it may quote a row.
+    """
     words = error.diag.message_primary
     if not words:
         return type(error).__name__
@@ -263,7 +265,7 @@ def explain_file(error: psycopg.Error) -> str:
 
 
 def explain_state(sqlstate: str, message: str) -> str:
-    """The same clause for an error that a function caught on the server, by its SQLSTATE and primary message."""
+    """Explain an error that a function caught on the server, by its SQLSTATE and primary message."""
     try:
         kind = errors.lookup(sqlstate)
     except KeyError:
@@ -272,10 +274,10 @@ def explain_state(sqlstate: str, message: str) -> str:
 
 
 def no_answer(timeout_s: float) -> SourceError:
-    """The server took too long."""
+    """The error for a server that took too long."""
     return SourceError(SOURCE, f"no answer within {timeout_s:g} s", retryable=True)
 
 
 def not_encodable() -> SourceError:
-    """A text holds NUL or half an emoji: the statement never left."""
+    """The error for a text with NUL or half an emoji; the statement was never sent."""
     return SourceError(SOURCE, "a text holds a character that cannot be stored; nothing was saved")

@@ -1,4 +1,4 @@
-"""Freezes and locks. The typed calls of `sql/queries/freezes.sql`, `sql/queries/service_locks.sql`."""
+"""Freezes and locks. Typed calls of `sql/queries/freezes.sql`, `sql/queries/service_locks.sql`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from services.domain.services import Service
 
 
 async def share_freezes(conn: Connection) -> None:
-    """No freeze is stored until this transaction ends. Read those that stand afterwards, never before."""
+    """Let no freeze be stored until this transaction ends. Read the current freezes only after this call."""
     await conn.execute(SQL["share_freezes"])
 
 
 async def list_freezes(conn: Connection) -> list[Freeze]:
-    """Those that have not ended, also those that begin later."""
+    """List the freezes that have not ended, also those that begin later."""
     return await fetch_all(conn, _to_freeze, "list_freezes")
 
 
@@ -36,7 +36,7 @@ async def create_freeze(
     recurrence: Mapping[str, Any] | None,
     announced_for: datetime | None,
 ) -> Freeze:
-    """The new one. `starts_at`: None for now. Waits for the runs that are starting."""
+    """Create a freeze and return it. `starts_at`: None for now. Waits for runs that are being started."""
     return await fetch_row(
         conn,
         _to_freeze,
@@ -59,18 +59,18 @@ async def note_freeze(
     announced_for: datetime | None,
     reminded_for: datetime | None,
 ) -> None:
-    """Which of its windows were announced."""
+    """Record the windows that were announced last and that the owner was last reminded of."""
     parameters = {"id": id, "announced_for": announced_for, "reminded_for": reminded_for}
     await conn.execute(SQL["note_freeze"], parameters)
 
 
 async def end_freeze(conn: Connection, *, id: int, outcome: str) -> bool:  # noqa: A002 - as the column is called
-    """Whether it ended now; False when it had ended before, or never was."""
+    """End the freeze. False if it had ended before, or does not exist."""
     return await (await conn.execute(SQL["end_freeze"], {"id": id, "outcome": outcome})).fetchone() is not None
 
 
 async def prune_freezes(conn: Connection, *, older_than: timedelta) -> int:
-    """How many were deleted."""
+    """Delete old freezes and return how many."""
     return (await conn.execute(SQL["prune_freezes"], {"older_than": older_than})).rowcount
 
 
@@ -81,13 +81,13 @@ def _to_freeze(*, service: str | None, **columns: Any) -> Freeze:
 async def lock_service(
     conn: Connection, *, service: Service, owner: str, reason: str, run_id: int | None = None
 ) -> None:
-    """Lock it; a lock that is there already gets the new owner, reason and time."""
+    """Lock the service; an existing lock gets the new owner, reason and time."""
     parameters = {"service": service.value, "owner": owner, "reason": reason, "run_id": run_id}
     await conn.execute(SQL["lock_service"], parameters)
 
 
 async def unlock_service(conn: Connection, *, service: Service) -> bool:
-    """Whether there was a lock."""
+    """Remove the lock. True if there was one."""
     row = await (await conn.execute(SQL["unlock_service"], {"service": service.value})).fetchone()
     return row is not None
 
@@ -97,7 +97,10 @@ async def list_locks(conn: Connection) -> list[Lock]:
 
 
 async def take_due_locks(conn: Connection, *, again_after: timedelta) -> list[tuple[Lock, int]]:
-    """With how many reminders this makes; each is due again after `again_after`."""
+    """List the locks that need a reminder now, with the number of reminders, this one included.
+
+    Each is due again after `again_after`.
+    """
     return await fetch_all(conn, _to_due, "take_due_locks", again_after=again_after)
 
 

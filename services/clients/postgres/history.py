@@ -1,4 +1,4 @@
-"""What the leader read, minute by minute. The typed calls of `sql/queries/history.sql`."""
+"""History of the leader's readings, by minute and by hour. Typed calls of `sql/queries/history.sql`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from services.clients.postgres.queries import SQL, fetch_all, fetch_one, read_cl
 from services.domain.history import History, HistoryRecord, HistoryStep, UsageStep, WorkerStep
 from services.domain.usage import Usage
 
-_dump = partial(json.dumps, allow_nan=False)  # `json.dumps` would write what Postgres does not take
+_dump = partial(json.dumps, allow_nan=False)  # by default `json.dumps` writes NaN, which Postgres refuses
 
 
 async def record_history(conn: Connection, record: HistoryRecord) -> None:
-    """Store it for its minute; what is stored of that minute stays."""
+    """Store the record of its minute; an earlier record of that minute stays."""
     workers, usage = record.workers, record.usage
     values = {
         "at": record.at,
@@ -35,13 +35,13 @@ async def record_history(conn: Connection, record: HistoryRecord) -> None:
 
 
 async def sum_up_hour(conn: Connection, *, now: datetime) -> datetime | None:
-    """The hour that was summed up, the oldest that was not; None once all that are over are."""
+    """Sum up the oldest hour that is over and not summed up yet, and return it; None if there is none."""
     row = await (await conn.execute(SQL["sum_up_hour"], {"now": now})).fetchone()
     return row[0] if row else None
 
 
 async def read_summed_until(conn: Connection) -> datetime | None:
-    """The end of the last hour that was summed up."""
+    """Return the end of the last hour that was summed up."""
     row = await (await conn.execute(SQL["read_summed_until"])).fetchone()
     return row[0] if row else None
 
@@ -49,37 +49,40 @@ async def read_summed_until(conn: Connection) -> datetime | None:
 async def list_history(
     conn: Connection, *, since: datetime, cut: datetime, until: datetime, step: timedelta
 ) -> list[HistoryStep]:
-    """Oldest first. `step`: the first one begins at `since`. `cut`: hours are read before, minutes from there on."""
+    """List the steps of the window, oldest first. The first step begins at `since`.
+
+    Before `cut`, records by hour are read; from there on, by minute.
+    """
     return await fetch_all(conn, HistoryStep, "list_history", since=since, cut=cut, until=until, step=step)
 
 
 async def list_worker_history(
     conn: Connection, *, since: datetime, cut: datetime, until: datetime, step: timedelta
 ) -> list[WorkerStep]:
-    """Oldest first, each worker once per step."""
+    """List the steps, oldest first, with each worker once per step."""
     return await fetch_all(conn, WorkerStep, "list_worker_history", since=since, cut=cut, until=until, step=step)
 
 
 async def list_usage_history(
     conn: Connection, *, since: datetime, cut: datetime, until: datetime, step: timedelta
 ) -> list[UsageStep]:
-    """Oldest first, each service once per step."""
+    """List the steps, oldest first, with each service once per step."""
     return await fetch_all(conn, UsageStep, "list_usage_history", since=since, cut=cut, until=until, step=step)
 
 
 async def read_newest_usage(conn: Connection, *, service: str, window: timedelta) -> Usage | None:
-    """`service`: its full name. None when nothing was recorded of it within the window."""
+    """Return the newest recorded usage of a service (full name); None if there is none within the window."""
     return await fetch_one(conn, Usage, "read_newest_usage", service=service, window=window)
 
 
 async def list_deploy_moments(conn: Connection, *, since: datetime, until: datetime) -> list[datetime]:
-    """Oldest first."""
+    """List when deployments began, oldest first."""
     rows = await (await conn.execute(SQL["list_deploy_moments"], {"since": since, "until": until})).fetchall()
     return [row[0] for row in rows]
 
 
 async def prune_history(conn: Connection, *, older_than: timedelta) -> None:
-    """Delete what is older."""
+    """Delete old records."""
     await conn.execute(SQL["prune_history"], {"older_than": older_than})
 
 
@@ -87,8 +90,10 @@ HOUR = timedelta(hours=1)
 
 
 async def read_history(conn: Connection, *, since: datetime, step: timedelta, cells: int) -> History:
-    """The window from `since`, with the deployments in it. Steps of more than an hour are made of whole hours: those
-    should begin on one."""
+    """Return the history of `cells` steps from `since`, with the deployments in it.
+
+    Steps of more than 1 hour are made of whole hours: such a window should begin on the hour.
+    """
     until = since + step * cells
     summed_until = await read_summed_until(conn) if step > HOUR else None
     cut = min(max(summed_until or since, since), until)
@@ -104,7 +109,10 @@ async def read_history(conn: Connection, *, since: datetime, step: timedelta, ce
 
 
 async def read_newest_history(conn: Connection, *, window: timedelta, cells: int) -> History:
-    """The window that ends now by the database's clock, or with this hour, where a step is longer than an hour."""
+    """Return the history of the window that ends now by the database's clock.
+
+    If a step is longer than 1 hour, the window ends with the current hour.
+    """
     until = await read_clock(conn)
     if window / cells > HOUR:
         until = until.replace(minute=0, second=0, microsecond=0) + HOUR

@@ -1,4 +1,4 @@
-"""The typed calls of `sql/queries/installation.sql`: which environment a database belongs to."""
+"""Records which environment a database belongs to. Typed calls of `sql/queries/installation.sql`."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ TIMEOUT_S = 10.0
 
 
 async def install(dsn: Secret, *, environment: str, directory: Path = MIGRATIONS) -> MigrationOutcome:
-    """Migrate the database, and name it the first time. Safe to call from many processes at once.
+    """Migrate the database, and record its environment the first time. Safe to call from many processes at once.
 
-    Raises OperatorError, before anything is changed, when it belongs to another environment; and as `migrate` does.
+    Raises OperatorError, before anything is changed, if the database belongs to another environment; otherwise as
+    `migrate`.
     """
     async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=TIMEOUT_S) as conn:
         await _check(conn, environment)
     outcome = await migrate(dsn, directory=directory)
     async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=TIMEOUT_S) as conn:
         await name_environment(conn, environment=environment, system=RUNBOOK.name)
-        await _check(conn, environment)  # another process may have been first
+        await _check(conn, environment)  # another process may have recorded another environment meanwhile
     return outcome
 
 
 async def name_environment(conn: Connection, *, environment: str, system: str) -> None:
-    """Say once which environment this database is, and which system it holds. A name that is there stays."""
+    """Record the database's environment and the system that it holds. An existing record stays."""
     await conn.execute(SQL["name_environment"], {"environment": environment, "system": system})
 
 
 async def read_environment(conn: Connection) -> str | None:
-    """The environment's name; None when it is not recorded yet."""
+    """The environment's name; None if it is not recorded yet."""
     row = await (await conn.execute(SQL["read_environment"])).fetchone()
     return row[0] if row else None
 
 
 async def is_installed(conn: Connection) -> bool:
-    """Whether there is a place for the name: none before the first migration."""
+    """True if the table for the record exists, which the first migration creates."""
     row = await (await conn.execute(SQL["is_installed"])).fetchone()
     return bool(row and row[0])
 

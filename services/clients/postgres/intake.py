@@ -1,6 +1,6 @@
 """Uploads, batches and payments, and their retention.
 
-The typed calls of `sql/queries/ingest.sql`, `sql/queries/payments.sql`, `sql/queries/pruning.sql`,
+Typed calls of `sql/queries/ingest.sql`, `sql/queries/payments.sql`, `sql/queries/pruning.sql`,
 `sql/queries/uploads.sql`.
 """
 
@@ -23,9 +23,9 @@ from services.domain.systems import JOB_TYPE
 
 @dataclass(frozen=True)
 class StartedBatch:
-    """`validated` and `failed` count the rows that are judged; `sha256` is of the file, in hex.
+    """A batch that a worker processes. `validated` and `failed` count the rows judged so far.
 
-    `replaced` counts the cases that an earlier file had with other values.
+    `sha256` is the file's, in hex. `replaced` counts the cases for which an earlier file had other values.
     """
 
     id: str
@@ -43,27 +43,27 @@ class StartedBatch:
 
 
 async def start_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:
-    """Set the batch to `processing`, unless it is completed; None when there is no such batch."""
+    """Set the batch to `processing`, unless it is completed; None if there is no such batch."""
     return await fetch_one(conn, StartedBatch, "start_batch", batch_id=batch_id)
 
 
 async def list_blocks(conn: Connection, *, batch_id: str, after: int, limit: int) -> list[bytes]:
-    """The next blocks of the file, behind block `after`."""
-    async with conn.cursor(binary=True, row_factory=scalar_row) as cur:  # as text, bytes are twice as long
+    """List the next blocks of the file, after block `after`."""
+    async with conn.cursor(binary=True, row_factory=scalar_row) as cur:  # as text, bytes would be twice as long
         await cur.execute(SQL["list_blocks"], {"batch_id": batch_id, "after": after, "limit": limit})
         return await cur.fetchall()
 
 
 async def advance_batch(conn: Connection, *, batch_id: str, judged: int, validated: int, failed: int) -> bool:
-    """Count a page of rows behind the first `judged`; False when these are not the next any more."""
+    """Count a page of rows after the first `judged` rows; False if another worker has counted it already."""
     values = {"batch_id": batch_id, "judged": judged, "validated": validated, "failed": failed}
     return (await conn.execute(SQL["advance_batch"], values)).rowcount == 1
 
 
 async def copy_raw_rows(conn: Connection, *, blocks: Iterable[bytes]) -> None:
-    """Store rows, in COPY's text format: batch id, row number, status, raw, error.
+    """Store rows in COPY's text format: batch id, row number, status, raw, error.
 
-    Blocks of about 100 kB cost as little as synchronous code; row by row takes half as long again.
+    With blocks of about 100 kB this is as fast as synchronous code; row by row takes 50% longer.
     """
     async with conn.cursor() as cur, cur.copy(SQL["copy_raw_rows"]) as copy:
         for block in blocks:
@@ -71,16 +71,16 @@ async def copy_raw_rows(conn: Connection, *, blocks: Iterable[bytes]) -> None:
 
 
 async def create_staging(conn: Connection) -> None:
-    """Make the table for judgments that are on their way. It lives as long as the transaction."""
+    """Create the staging table for judgments. It lives as long as the transaction."""
     await conn.execute(SQL["create_staging"])
 
 
 async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> int:
-    """Stage what rows contain of their cases, in COPY's text format; how many statements.
+    """Stage the judgments of rows, in COPY's text format; return how many.
 
-    They are: id, case number, county, plaintiff, defendant, amount, filing date, whether it is consumer debt (`t`, `f`,
-    or nothing where the file does not report it), row number, whether it is the page's first on this case, and the
-    further rows that say the same (`{4,5}`, or nothing).
+    Columns: id, case number, county, plaintiff, defendant, amount, filing date, consumer debt (`t`, `f`, or empty if
+    the file does not report it), row number, whether it is the page's first row on this case, and further rows with the
+    same values (`{4,5}`, or empty).
     """
     async with conn.cursor() as cur:
         async with cur.copy(SQL["copy_judgments"]) as copy:
@@ -90,85 +90,85 @@ async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> int:
 
 
 async def lock_judgments(conn: Connection) -> None:
-    """Make others wait that merge judgments, until the transaction ends."""
+    """Make other transactions that merge judgments wait until this one ends."""
     await conn.execute(SQL["lock_judgments"])
 
 
 async def insert_judgments(conn: Connection, *, batch_id: str) -> int:
-    """Store what was staged first of each case that is new; how many."""
+    """Store the first staged row of each new case; return how many."""
     return (await conn.execute(SQL["insert_judgments"], {"batch_id": batch_id})).rowcount
 
 
 async def replace_judgments(conn: Connection, *, batch_id: str) -> None:
-    """Replace the cases of earlier files by what this one says first, and count those whose values change."""
+    """Replace known cases of earlier files with the first staged row, and count the cases whose values change."""
     await conn.execute(SQL["replace_judgments"], {"batch_id": batch_id})
 
 
 async def fill_in_consumer_debt(conn: Connection, *, batch_id: str) -> None:
-    """Take over whether it is consumer debt where only a later row of the file reports it."""
+    """Set whether a case is consumer debt where only a later row of the file reports it."""
     await conn.execute(SQL["fill_in_consumer_debt"], {"batch_id": batch_id})
 
 
 async def refuse_conflicts(conn: Connection, *, batch_id: str, rule: str) -> None:
-    """Fail the rows that disagree with what is stored of their case from this file; the reason is `column: rule`."""
+    """Fail the rows that contradict what this file has stored for their case; the reason is `column: rule`."""
     await conn.execute(SQL["refuse_conflicts"], {"batch_id": batch_id, "rule": rule})
 
 
 async def finish_batch(conn: Connection, *, batch_id: str) -> StartedBatch | None:
-    """Complete the batch; None when it is not being processed any more, or rows are left."""
+    """Complete the batch; None if it is not being processed any more, or rows are left."""
     return await fetch_one(conn, StartedBatch, "finish_batch", batch_id=batch_id)
 
 
 async def delete_file(conn: Connection, *, batch_id: str) -> None:
-    """Forget the file: its rows are stored."""
+    """Delete the file's blocks once its rows are stored."""
     await conn.execute(SQL["delete_file"], {"batch_id": batch_id})
 
 
 async def create_payment_staging(conn: Connection) -> None:
-    """Make the table for payments that are on their way. It lives as long as the transaction."""
+    """Create the staging table for payments. It lives as long as the transaction."""
     await conn.execute(SQL["create_payment_staging"])
 
 
 async def copy_payments(conn: Connection, *, blocks: Iterable[bytes]) -> None:
-    """Stage payments, in COPY's text format: row number, case number, county, amount, day, reference."""
+    """Stage payments in COPY's text format: row number, case number, county, amount, day, reference."""
     async with conn.cursor() as cur, cur.copy(SQL["copy_payments"]) as copy:
         for block in blocks:
             await copy.write(block)
 
 
 async def insert_payments(conn: Connection) -> None:
-    """Store what was staged and belongs to a known case, each once."""
+    """Store the staged payments on known cases, each once."""
     await conn.execute(SQL["insert_payments"])
 
 
 async def refuse_payments(conn: Connection, *, batch_id: str) -> None:
-    """Mark the rows of what was staged and is not stored as failed, with the reason, and count them so in the batch."""
+    """Mark the rows of staged payments that are not stored as failed, with the reason, and count them in the batch."""
     await conn.execute(SQL["refuse_payments"], {"batch_id": batch_id})
 
 
 async def prune_jobs(
     conn: Connection, *, completed_for: timedelta | None, failed_for: timedelta | None, limit: int
 ) -> int:
-    """Jobs that ended so long ago; None keeps them."""
+    """Delete at most `limit` jobs that ended longer ago than these ages, and return how many; None keeps them."""
     values = {"completed_for": completed_for, "failed_for": failed_for, "limit": limit}
     row = await (await conn.execute(SQL["prune_jobs"], values)).fetchone()
     return int(row[0]) if row else 0
 
 
 async def prune_intake_logs(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
-    """Events of the intake; None keeps them."""
+    """Delete at most `limit` old events of the intake, and return how many; None keeps them."""
     row = await (await conn.execute(SQL["prune_intake_logs"], {"older_than": older_than, "limit": limit})).fetchone()
     return int(row[0]) if row else 0
 
 
 async def prune_raw_rows(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
-    """Rows as uploaded, of completed batches; None keeps them."""
+    """Delete at most `limit` old uploaded rows of completed batches, and return how many; None keeps them."""
     row = await (await conn.execute(SQL["prune_raw_rows"], {"older_than": older_than, "limit": limit})).fetchone()
     return int(row[0]) if row else 0
 
 
 class FailedRow(NamedTuple):
-    """`error` names columns and rules; it repeats no cell."""
+    """A row that was refused. `error` names columns and rules, and quotes no cell."""
 
     row_number: int
     error: str
@@ -176,7 +176,7 @@ class FailedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class IntakeState:
-    """`last_batch_at` is None before the first upload."""
+    """The state of the intake. `last_batch_at` is None before the first upload."""
 
     pending_jobs: int
     last_batch_at: datetime | None
@@ -192,9 +192,9 @@ async def insert_batch(
     source_system: str = SOURCE_SYSTEM,
     is_golden_path: bool = False,
 ) -> str:
-    """The id of the new batch, in status `received`. `header`: the file's first row, as it stands there.
+    """Store a new batch in status `received` and return its id. `header`: the file's first row, unchanged.
 
-    `is_golden_path`: test data of ours, which is not enforced.
+    `is_golden_path`: our test data, which is not enforced.
     """
     values = {
         "source_system": source_system,
@@ -217,25 +217,25 @@ async def insert_block(conn: Connection, *, batch_id: str, block_number: int, co
 
 
 async def lock_file(conn: Connection, *, sha256: str) -> None:
-    """Make others wait that store the same file, until the transaction ends."""
+    """Make other transactions that store the same file wait until this one ends."""
     await conn.execute(SQL["lock_file"], {"sha256": sha256})
 
 
 async def find_file(conn: Connection, *, sha256: str) -> str | None:
-    """The id of the newest batch of that very file; batches that failed do not count."""
+    """The id of the newest batch of this exact file, failed batches left out; None if there is none."""
     row = await (await conn.execute(SQL["find_file"], {"sha256": sha256})).fetchone()
     return row[0] if row else None
 
 
 async def list_failed_rows(conn: Connection, *, batch_id: str, after: int, limit: int) -> list[FailedRow]:
-    """Rows that are no judgments, in the order of the file, from the one behind row `after`."""
+    """List refused rows in the order of the file, after row number `after`."""
     values = {"batch_id": batch_id, "after": after, "limit": limit}
     cursor = await conn.execute(SQL["list_failed_rows"], values)
     return [FailedRow(*row) for row in await cursor.fetchall()]
 
 
 async def read_batch(conn: Connection, *, batch_id: str) -> Batch | None:
-    """None when there is no such batch."""
+    """Return the batch; None if there is no such batch."""
     return await fetch_one(conn, Batch, "read_batch", batch_id=batch_id)
 
 
@@ -247,7 +247,7 @@ async def log_intake_event(
     source_system: str = SOURCE_SYSTEM,
     reason: str | None = None,
 ) -> None:
-    """Add one event. `details` may hold personal data, and the bot cannot read them; `reason` is in our own words."""
+    """Add one event. `details` may hold personal data, and the bot can't read them; `reason` is in our own words."""
     values = {
         "event_type": event_type,
         "source_system": source_system,
@@ -258,10 +258,10 @@ async def log_intake_event(
 
 
 async def read_intake_state(conn: Connection) -> IntakeState:
-    """What waits for the ingest worker, and when the last file came."""
+    """Return how many jobs wait for the ingest worker, and when the last batch came."""
     return await fetch_row(conn, IntakeState, "read_intake_state", job_type=JOB_TYPE)
 
 
 async def prove_upload(conn: Connection) -> None:
-    """Write one row and delete it, in the API's own schema. Fails as any write does."""
+    """Write and delete one row in the API's own schema, to prove that it accepts writes. Fails as any write does."""
     await conn.execute(SQL["prove_upload"])

@@ -1,4 +1,4 @@
-"""Leases: things that only one replica may do at a time. The typed calls of `sql/queries/leases.sql`."""
+"""Leases: rights that only one replica can hold at a time. Typed calls of `sql/queries/leases.sql`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from services.clients.postgres.queries import SQL
 async def take_lease(
     conn: Connection, *, name: str, owner: str, duration: timedelta, longest: timedelta | None = None
 ) -> int | None:
-    """The lease's epoch when it is now ours, new or renewed; None when another owner holds it.
+    """Take or renew the lease and return its epoch; None if another owner holds it.
 
-    A renewal never shortens it. `longest`: no lease of this name is ever taken for longer (`duration` by default); one
-    that is stored as longer, because the database's clock stepped back, is cut to it.
+    A renewal never shortens it. `longest`: the longest duration for which this lease is ever taken (`duration` by
+    default); a stored lease that is longer, because the database's clock stepped back, is cut to it.
     """
     parameters = {"name": name, "owner": owner, "duration": duration, "longest": longest or duration}
     row = await (await conn.execute(SQL["take_lease"], parameters)).fetchone()
@@ -22,15 +22,15 @@ async def take_lease(
 
 
 async def shorten_lease(conn: Connection, *, name: str, owner: str, epoch: int, duration: timedelta) -> None:
-    """Hold it for `duration` from now at most. Nothing happens when it is not ours any more."""
+    """Shorten the lease to at most `duration` from now. Does nothing if it is not ours any more."""
     parameters = {"name": name, "owner": owner, "epoch": epoch, "duration": duration}
     await conn.execute(SQL["shorten_lease"], parameters)
 
 
 async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> datetime | None:
-    """Now, by the database's clock, if the lease is ours; then it cannot change hands before this transaction ends.
+    """If the lease is ours, keep it ours until this transaction ends, and return the database's time now.
 
-    None: it is not ours any more.
+    None if it is not ours any more.
     """
     cur = await conn.execute(SQL["lock_lease"], {"name": name, "owner": owner, "epoch": epoch})
     row = await cur.fetchone()
@@ -41,11 +41,11 @@ async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> 
 
 
 async def prune_run_leases(conn: Connection, *, older_than: timedelta) -> int:
-    """How many leases of ended runs were deleted."""
+    """Delete the leases of ended runs and return how many."""
     cur = await conn.execute(SQL["prune_run_leases"], {"older_than": older_than})
     return cur.rowcount
 
 
 async def release_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> None:
-    """Give it up, so that a successor need not wait. Nothing happens when it is not ours any more."""
+    """Give the lease up, so that a successor need not wait. Does nothing if it is not ours any more."""
     await conn.execute(SQL["release_lease"], {"name": name, "owner": owner, "epoch": epoch})

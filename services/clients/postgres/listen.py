@@ -1,7 +1,4 @@
-"""LISTEN/NOTIFY: wakes a wait early.
-
-The typed calls of `sql/queries/refresh_notices.sql`.
-"""
+"""Wakes tasks early with LISTEN/NOTIFY. Typed calls of `sql/queries/refresh_notices.sql`."""
 
 from __future__ import annotations
 
@@ -21,17 +18,17 @@ from services.domain.secrets import Secret
 logger = logging.getLogger(__name__)
 
 _PROBE_S = 3.0  # a notice arrives within milliseconds, or never
-_AGAIN_S = 10.0  # after a lost session
+_AGAIN_S = 10.0  # before a lost session is opened again
 
 
 class Listener:
     """One session that listens on some channels: a notice wakes its channel, and a reconnect wakes all.
 
-    `wake` is `{channel: what to call}`; all share the session, because a process holds few of them.
+    `wake` is `{channel: callback}`; all channels share one session, because a process has few.
 
-    A transaction pooler accepts LISTEN and delivers nothing, so one notice is sent at the start, from another
-    session, because a notice to itself comes back with the answer even there. `works` shows whether it arrived; while
-    it is False the caller has to poll more often.
+    A transaction pooler accepts LISTEN and delivers nothing. So a probe notice is sent at the start, from a second
+    session, because even there a session receives its own notices. `works` shows whether the probe arrived; while it is
+    False the caller has to poll more often.
     """
 
     def __init__(self, dsn: Secret, wake: Mapping[str, Callable[[], None]], *, application_name: str) -> None:
@@ -41,7 +38,7 @@ class Listener:
         self.works = False
 
     async def run(self) -> None:
-        """Listen until cancelled; returns when this server does not deliver notices at all."""
+        """Listen until cancelled. Returns if this server does not deliver notices at all."""
         while True:
             try:
                 if not await self._listen():
@@ -55,7 +52,7 @@ class Listener:
             await asyncio.sleep(_AGAIN_S)
 
     async def _listen(self) -> bool:
-        """False when the probe did not arrive; otherwise it raises in the end."""
+        """False if the probe did not arrive; otherwise listen until the connection is lost, which raises."""
         conn = await connect(self._dsn, application_name=self._application_name, timeout_s=_PROBE_S)
         try:
             for channel in self._wake:
@@ -63,7 +60,7 @@ class Listener:
             self.works = await self._probe(conn)
             if not self.works:
                 return False
-            for wake in self._wake.values():  # something may have changed before
+            for wake in self._wake.values():  # something may have changed before the session listened
                 wake()
             async for notice in conn.notifies():
                 self._wake[notice.channel]()
@@ -85,5 +82,5 @@ CHANNEL = "chatops_hints"  # of LISTEN and NOTIFY; `notify_refresh` names it too
 
 
 async def notify_refresh(conn: Connection) -> None:
-    """Notify all replicas at the commit."""
+    """Wake all replicas when this transaction commits."""
     await conn.execute(SQL["notify_refresh"])

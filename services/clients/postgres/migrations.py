@@ -1,9 +1,9 @@
-"""Applies `sql/migrations/` in order: the typed calls of `sql/queries/migrations.sql`.
+"""Applies `sql/migrations/` in order. Typed calls of `sql/queries/migrations.sql`.
 
-`sql/migrations/operated/` makes the system that the bot operates. It is recorded as Supabase does, in
-`supabase_migrations.schema_migrations`, with two columns of ours: when, and the file's checksum.
-`sql/migrations/chatops/` makes the bot's own schema and is recorded there, in `chatops.migrations`, because a system
-that stands already gets only this part. Versions are unique across both. Forward only; an applied file is never edited.
+`sql/migrations/operated/` creates the system that the bot operates. It is recorded as Supabase does, in
+`supabase_migrations.schema_migrations`, with two more columns: the time, and the file's checksum.
+`sql/migrations/chatops/` creates the bot's own schema and is recorded there, in `chatops.migrations`, because an
+existing system gets only this part. Versions are unique across both. Forward only; an applied file is never edited.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from services.domain.secrets import Secret
 
 
 class Purpose(StrEnum):
-    """Whose tables a migration makes; the folder of its file."""
+    """The owner of the tables that a migration creates; also the folder of its file."""
 
     CHATOPS = "chatops"
     OPERATED = "operated"
 
 
 MIGRATIONS = SQL_DIRECTORY / "migrations"
-LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks every session behind it
+LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks every session that queues behind it
 MIGRATION_LOCK_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
 COLUMNS = 4  # version, name, executed_at, checksum
 LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
@@ -46,7 +46,7 @@ _FILE = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql\Z")
 
 @dataclass(frozen=True)
 class Migration:
-    """One file. `checksum` is the SHA-256 of its bytes, in hexadecimal."""
+    """One migration file. `checksum` is the SHA-256 of its bytes, in hex."""
 
     version: str
     name: str
@@ -61,14 +61,17 @@ class Migration:
 
 @dataclass(frozen=True)
 class MigrationOutcome:
-    """`applied` now, as `version_name`; `unknown` are versions of a newer schema, which are left alone."""
+    """The result of `migrate`. `applied`: files applied now, as `version_name`.
+
+    `unknown`: versions of a newer schema, which are left alone.
+    """
 
     applied: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @property
     def notice(self) -> str:
-        """One sentence for the terminal."""
+        """The result as one sentence for the terminal."""
         if self.unknown:
             return f"The schema is newer than these files (it has {', '.join(self.unknown)}); nothing was undone."
         if self.applied:
@@ -77,9 +80,9 @@ class MigrationOutcome:
 
 
 def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
-    """The migration files of both purposes in the order of their versions; one in no folder is of the operated system.
+    """Read the migration files of both purposes, ordered by version; a file in no folder is of the operated system.
 
-    Raises OperatorError for a name that does not fit or a version used twice.
+    Raises OperatorError for an invalid file name or a version used twice.
     """
     found: dict[str, Migration] = {}
     folders = (directory, *(directory / purpose for purpose in Purpose))
@@ -101,9 +104,9 @@ def read_files(directory: Path = MIGRATIONS) -> tuple[Migration, ...]:
 async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutcome:
     """Apply what is pending, as the role of the DSN. Safe to call from many processes at once.
 
-    Raises OperatorError when the tables that stand there are of another system (nothing is changed then), when an
-    applied file was changed, or when a file fails (its transaction is rolled back, the ones before it stay), and
-    SourceError when the server cannot be used.
+    Raises OperatorError if the database holds another system's tables (nothing is changed then), an applied file was
+    changed, or a file fails (its transaction is rolled back, earlier files stay applied), and SourceError if the server
+    can't be used.
     """
     files = read_files(directory)
     applied: list[str] = []
@@ -121,9 +124,9 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
 
 
 async def read_migrations(conn: Connection, *, directory: Path = MIGRATIONS) -> MigrationStatus:
-    """What the files say against what the database reports. An empty database has nothing applied.
+    """Compare the files with the migrations that the database reports. An empty database has none applied.
 
-    In an existing system only the bot's own schema is compared: what else should be there is not known.
+    In an existing system only the bot's own schema is compared; which other migrations it should have is unknown.
     """
     files = read_files(directory)
     if system_of(conn).is_migrated:
@@ -141,9 +144,9 @@ async def _read_recorded(conn: Connection) -> RecordedMigrations | None:
 
 
 async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | None:
-    """Apply the first pending file; None when there is none.
+    """Apply the first pending file and return its title; None if nothing is pending.
 
-    The lock belongs to the transaction, so that it works through a transaction pooler too; what is pending is read
+    The lock belongs to the transaction, so that it works through a transaction pooler too; pending files are determined
     under the lock, so that two processes never apply the same file.
     """
     async with migration_lock(conn):
@@ -174,7 +177,7 @@ async def migration_lock(conn: Connection) -> AsyncIterator[None]:
 
 
 async def _prepare(conn: Connection, files: tuple[Migration, ...]) -> None:
-    """Make or widen the tables of migrations; those that are complete are left alone, because ALTER locks them."""
+    """Create or widen the tables of migrations; complete tables are left alone, because ALTER locks them."""
     async with migration_lock(conn):
         tables, what = await read_tables(conn), "The migration of the table of migrations"
         if tables.columns < COLUMNS:
@@ -203,7 +206,7 @@ async def _read_status(conn: Connection, files: tuple[Migration, ...]) -> Migrat
 
 
 def compare(files: Sequence[Migration], applied: tuple[AppliedMigration, ...]) -> MigrationStatus:
-    """What these files say against what a database says."""
+    """Compare the files with the migrations that a database reports."""
     by_version = {migration.version: migration for migration in applied}
     known = {file.version for file in files}
     return MigrationStatus(
@@ -219,7 +222,7 @@ def _is_changed(file: Migration, applied: AppliedMigration | None) -> bool:
 
 
 async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
-    """What the database has, oldest first; nothing when it was never migrated."""
+    """List the applied migrations, oldest first; empty if the database was never migrated."""
     tables = await read_tables(conn)
     applied: dict[str, AppliedMigration] = {}
     if tables.columns:
@@ -231,13 +234,13 @@ async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
 
 
 async def list_own(conn: Connection) -> tuple[AppliedMigration, ...]:
-    """What is applied of the bot's own schema, oldest first."""
+    """List the applied migrations of the bot's own schema, oldest first."""
     rows = await (await conn.execute(SQL["list_chatops_migrations"])).fetchall()
     return tuple(AppliedMigration(*row) for row in rows)
 
 
 async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...]) -> None:
-    """Read only. Tables stand in `ops` or `intake`, and no migration that made them is recorded: not ours to change."""
+    """Raise OperatorError if `ops` or `intake` has tables that no recorded migration of ours created. Reads only."""
     async with migration_lock(conn):
         standing = await list_operated_tables(conn)
         if not standing or await _has_any_of(conn, files):
@@ -251,7 +254,7 @@ async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...])
 
 
 async def list_operated_tables(conn: Connection, *, limit: int = 5) -> list[str]:
-    """Tables in `ops` and `intake`, by schema and name, whatever made them."""
+    """List tables in `ops` and `intake`, as schema.table, whatever created them."""
     cursor = await conn.execute(SQL["list_operated_tables"], {"limit": limit})
     return [str(name) for (name,) in await cursor.fetchall()]
 
@@ -266,20 +269,23 @@ async def _has_any_of(conn: Connection, files: tuple[Migration, ...]) -> bool:
 
 @dataclass(frozen=True)
 class MigrationTables:
-    """`columns`: how many of ours Supabase's table has. `has_own`: whether `chatops.migrations` exists."""
+    """The tables of migrations that exist. `has_own`: `chatops.migrations` does.
+
+    `columns`: how many of our 4 columns Supabase's table has, 0 if there is no such table.
+    """
 
     columns: int
     has_own: bool
 
 
 async def read_tables(conn: Connection) -> MigrationTables:
-    """Which tables of migrations are there. From the catalogue, which is visible to every role."""
+    """Read from the catalog, which is visible to every role, which tables of migrations exist."""
     row = await (await conn.execute(SQL["read_migration_tables"])).fetchone()
     return MigrationTables(int(row[0]), bool(row[1])) if row else MigrationTables(0, has_own=False)
 
 
 def refuse_changed(status: MigrationStatus, *, command: str) -> None:
-    """Raises OperatorError when an applied file was edited. `command` is what the operator runs again."""
+    """Raise OperatorError if an applied file was edited. `command`: the command that the operator is to run again."""
     if status.changed:
         raise OperatorError(
             "Nothing was migrated",

@@ -1,6 +1,6 @@
-"""Notifications outside Slack.
+"""Notifications outside Slack: calls to pagers, e-mails and direct messages.
 
-The typed calls of `sql/queries/notifications.sql`.
+Typed calls of `sql/queries/notifications.sql`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ async def store_notification(
     details: Mapping[str, str] = MappingProxyType({}),
     patience: timedelta = timedelta(),
 ) -> bool:
-    """Notify `target` once, in the transaction of the state that it reports; False: the key exists, nothing changes.
+    """Notify `target` once, in the transaction of the state that it reports. False: the key exists already.
 
-    `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
-    `thread_key` people see in that message's thread what became of it, and the page leads to it. `details`: `severity`,
-    one of PagerDuty's, and `component`, both optional. `patience`: how long to wait for that message to be in Slack,
-    so that the page has its address. A page of an incident gets the token of a one-time link that answers it.
+    `target` is a name from the bot's environment ("default", "ann"). `subject` is one line; longer texts are cut. With
+    a `thread_key`, the outcome is shown in that message's thread, and the page links to it. `details`: `severity`, one
+    of PagerDuty's, and `component`, both optional. `patience`: how long to wait until that message is in Slack, so that
+    the page has its address. A page of an incident gets the token of a one-time link that answers it.
     """
     parameters = {
         "key": key,
@@ -59,16 +59,16 @@ async def store_notification(
 
 
 async def notify_notifications(conn: Connection) -> None:
-    """Wake the sender at the commit."""
+    """Wake the sender when this transaction commits."""
     await conn.execute(SQL["notify_notifications"])
 
 
 async def end_pages(
     conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
 ) -> None:
-    """Cancels its unsent pages, and notifies each pager that rings, or may ring, of `event` once.
+    """Cancel the unsent pages, and notify each pager that rings, or may ring, of `event` once.
 
-    The prefix as in `cancel_notifications`, which comes first: no earlier event follows a later one.
+    The prefix is as in `cancel_notifications`, which runs first, so that no earlier event follows a later one.
     """
     await cancel_notifications(conn, key_prefix=key_prefix, event=event)
     await follow_notifications(
@@ -92,10 +92,10 @@ async def follow_notifications(
 
 
 async def cancel_notifications(conn: Connection, *, key_prefix: str, event: PageEvent = PageEvent.ACKNOWLEDGED) -> int:
-    """How many are not sent any more. Once this has committed, nothing whose key begins so is sent.
+    """Cancel unsent notifications and return how many. Once this has committed, none with this prefix is sent.
 
-    Notifications of `event` or a later one stay. It waits (seconds) for one that is being sent now. The prefix
-    ends with a colon, so that "incident:1:" never means "incident:12:" too. Raises ValueError.
+    Notifications of `event` or a later one stay. Waits (seconds) for one that is being sent now. The prefix must end
+    with a colon, so that "incident:1:" never matches "incident:12:" too; raises ValueError otherwise.
     """
     if not key_prefix.endswith(":"):
         raise ValueError(f"{key_prefix!r} does not end with a colon")
@@ -104,18 +104,18 @@ async def cancel_notifications(conn: Connection, *, key_prefix: str, event: Page
 
 
 async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notification]:
-    """All notifications about one message's subject, oldest first."""
+    """List all notifications about the subject of one message, oldest first."""
     return await fetch_all(conn, _to_notification, "list_notifications", thread_key=thread_key)
 
 
 async def lock_due_notifications(conn: Connection, *, means: Channel, limit: int) -> list[Notification]:
-    """What is to be sent now, locked by this transaction: no other one sends or cancels it meanwhile."""
+    """List the notifications that are due, locked until this transaction ends: no other one sends or cancels them."""
     values = {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
     return await fetch_all(conn, _to_notification, "lock_due_notifications", **values)
 
 
 async def read_notifications_wait(conn: Connection, *, means: Channel) -> float | None:
-    """Seconds until the next is due; None when nothing waits."""
+    """Seconds until the next notification is due; None if none waits."""
     cur = await conn.execute(SQL["read_notifications_wait"], {"means": means, "longest_pause": LONGEST_PAUSE})
     row = await cur.fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
@@ -125,17 +125,17 @@ async def read_notifications_wait(conn: Connection, *, means: Channel) -> float 
 async def end_notification(
     conn: Connection, *, key: str, state: NotificationState, error: str | None = None, at: datetime | None = None
 ) -> None:
-    """It was sent, or (`failed`, with the reason) never will be. `at`: when, if not now."""
+    """Record that it was sent, or (`failed`, with the reason) never will be. `at`: when, if not now."""
     await conn.execute(SQL["end_notification"], {"key": key, "state": state, "error": error, "at": at})
 
 
 async def postpone_notification(conn: Connection, *, key: str, error: str, pause: timedelta) -> None:
-    """It did not get through; try again after `pause`."""
+    """Record a failed attempt; the next one is after `pause`."""
     await conn.execute(SQL["postpone_notification"], {"key": key, "error": error, "pause": pause})
 
 
 async def prune_notifications(conn: Connection, *, older_than: timedelta) -> int:
-    """How many were deleted."""
+    """Delete old notifications and return how many."""
     cur = await conn.execute(SQL["prune_notifications"], {"older_than": older_than})
     return cur.rowcount
 

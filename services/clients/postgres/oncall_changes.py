@@ -1,6 +1,6 @@
-"""Swaps of shifts, reminders for those whom a change of the schedule moved, and what the schedule is made from.
+"""Shift swaps, reminders of changed shifts, and the sources that the schedule is made from.
 
-The typed calls of `sql/queries/oncall_changes.sql`. The caller owns the transaction.
+Typed calls of `sql/queries/oncall_changes.sql`. The caller owns the transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from services.domain.shifts import ShiftReminder, Swap, SwapState
 async def add_oncall_reminder(
     conn: Connection, *, rotation: str, user_id: str, gains: bool, begins_at: datetime, ends_at: datetime
 ) -> None:
-    """`gains`: the person is on call then; else another one is instead of them."""
+    """Store a reminder of a changed shift, due 1 day and 1 hour before; none if both times are over.
+
+    `gains`: the person is on call then; otherwise another person is, in their place.
+    """
     parameters = {
         "rotation": rotation,
         "user_id": user_id,
@@ -28,7 +31,7 @@ async def add_oncall_reminder(
 
 
 async def take_due_oncall_reminders(conn: Connection, *, limit: int) -> list[ShiftReminder]:
-    """At most `limit`; each is given once per reminder."""
+    """Take the reminders that are due, at most `limit`; each is returned once per time."""
     return await fetch_all(conn, ShiftReminder, "take_due_oncall_reminders", limit=limit)
 
 
@@ -62,12 +65,12 @@ async def add_swap(
 
 
 async def read_swap(conn: Connection, *, swap_id: int) -> Swap | None:
-    """None when there is none of this number."""
+    """Return the swap; None if there is none with this number."""
     return await fetch_one(conn, _to_swap, "read_swap", swap_id=swap_id)
 
 
 async def settle_swap(conn: Connection, *, swap_id: int, state: SwapState) -> Swap | None:
-    """The swap as it is now; None when it was settled before."""
+    """Accept, decline or withdraw the swap and return it; None if it was settled before."""
     return await fetch_one(conn, _to_swap, "settle_swap", swap_id=swap_id, state=state)
 
 
@@ -76,7 +79,7 @@ def _to_swap(*, state: str, **columns: object) -> Swap:
 
 
 async def read_oncall_file(conn: Connection) -> bytes | None:
-    """The last good on-call file; None when none was stored yet."""
+    """The last valid on-call file; None if none was stored yet."""
     row = await (await conn.execute(SQL["read_oncall_file"])).fetchone()
     return None if row is None else bytes(row[0])
 
@@ -87,7 +90,10 @@ async def store_oncall_file(conn: Connection, *, content: bytes) -> None:
 
 @dataclass(frozen=True)
 class StoredCalendar:
-    """`content`: the last good one, None if it was never read. `problem`: of which the channel knows."""
+    """A calendar as stored. `content`: the last valid one, None if it was never read.
+
+    `problem`: the problem that was announced in the channel, None if it can be read.
+    """
 
     calendar: str
     content: bytes | None
@@ -95,7 +101,7 @@ class StoredCalendar:
 
 
 async def list_oncall_calendars(conn: Connection) -> list[StoredCalendar]:
-    """Calendars that are the source of a rotation, or were."""
+    """List the calendars that are, or were, the source of a rotation."""
     return await fetch_all(conn, StoredCalendar, "list_oncall_calendars")
 
 
@@ -104,13 +110,13 @@ async def store_oncall_calendar(conn: Connection, *, calendar: str, content: byt
 
 
 async def store_oncall_calendar_problem(conn: Connection, *, calendar: str, problem: str | None) -> None:
-    """None: it can be read again."""
+    """Store the announced problem of a calendar; None: it can be read again."""
     await conn.execute(SQL["store_oncall_calendar_problem"], {"calendar": calendar, "problem": problem})
 
 
 @dataclass(frozen=True)
 class OnCallGroup:
-    """A user group that follows a rotation. `user_id`: who should be in it; `problem`: why they are not."""
+    """A user group that follows a rotation. `user_id`: the person who should be in it; `problem`: why they are not."""
 
     group_id: str
     user_id: str
@@ -119,18 +125,21 @@ class OnCallGroup:
 
 
 async def list_oncall_groups(conn: Connection) -> list[OnCallGroup]:
-    """Those that follow a rotation, or did."""
+    """List the user groups that follow, or followed, a rotation."""
     return await fetch_all(conn, OnCallGroup, "list_oncall_groups")
 
 
 async def store_oncall_group(conn: Connection, *, group_id: str, user_id: str, problem: str | None) -> None:
-    """What came of the last call to Slack."""
+    """Store the result of the last call to Slack that set the group's member."""
     parameters = {"group_id": group_id, "user_id": user_id, "problem": problem}
     await conn.execute(SQL["store_oncall_group"], parameters)
 
 
 async def store_calendar_feed(conn: Connection, *, user_id: str, rotation: str, token: str, renew: bool) -> str:
-    """The token of the person's calendar. `rotation`: empty for their own shifts. `renew`: the former one ends."""
+    """Return the token of the person's calendar feed, a new one if there was none or with `renew`.
+
+    `rotation`: empty for their own shifts. With `renew` the former token stops working.
+    """
     parameters = {"user_id": user_id, "rotation": rotation, "token": token, "renew": renew}
     row = await (await conn.execute(SQL["store_calendar_feed"], parameters)).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
@@ -138,6 +147,6 @@ async def store_calendar_feed(conn: Connection, *, user_id: str, rotation: str, 
 
 
 async def read_calendar_feed(conn: Connection, *, token: str) -> tuple[str, str] | None:
-    """The person and the rotation (empty: their own shifts); None for a token that there is not."""
+    """The person and the rotation (empty: their own shifts) of the token; None for an unknown token."""
     row = await (await conn.execute(SQL["read_calendar_feed"], {"token": token})).fetchone()
     return None if row is None else (str(row[0]), str(row[1]))

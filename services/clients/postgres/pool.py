@@ -1,7 +1,7 @@
-"""A small pool of sessions that reports at once why there is none.
+"""A small pool of sessions that connects on demand and reports at once why it can't.
 
 psycopg's own pool connects in the background and reports only "no connection within N s", which hides a refused
-password behind a timeout, and keeps tasks running in an idle bot. This one connects when it is asked.
+password behind a timeout, and keeps tasks running in an idle bot.
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ Connection = psycopg.AsyncConnection[Any]
 
 
 class Session(Connection):
-    """A connection of ours. `recognition`: the system that its database holds; None where that was not asked."""
+    """A connection of ours. `recognition`: the system that its database holds; None if it was not determined."""
 
     recognition: Recognition | None = None
 
 
 def system_of(conn: Connection) -> System:
-    """Whose tables this connection reads: our own system's where it was not asked, the nearest of an unknown one."""
+    """The system whose tables this connection reads: our own if it was not determined, the nearest if it is unknown."""
     recognition = conn.recognition if isinstance(conn, Session) else None
     return recognition.nearest if recognition else RUNBOOK
 
 
 Recognize = Callable[[Connection], Awaitable[Recognition]]
 
-# Moments that carry one local zone are subtracted as wall clocks, which is an hour off in the night of the change.
+# In UTC, because times in a local zone are subtracted as wall clock times: 1 h off in the night of a clock change.
 _UTC = "SET LOCAL timezone = 'UTC'"
 READ_ONLY = "BEGIN READ ONLY"
-GRACE_S = 0.1  # the server's own timeout comes first, because its answer leaves the session usable
+GRACE_S = 0.1  # lets the server's own timeout come first, because its answer leaves the session usable
 
 
 async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Session:
-    """One session in autocommit mode. No prepared statements: a transaction pooler would lose them.
+    """Open one session in autocommit mode. Raises SourceError with the reason.
 
-    Raises SourceError with the reason.
+    No prepared statements: a transaction pooler would lose them.
     """
     try:
         async with asyncio.timeout(timeout_s):
@@ -67,13 +67,14 @@ async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Se
     except TimeoutError:
         raise no_answer(timeout_s) from None
     except psycopg.Error as error:
-        raise explain_connect(error) from None  # its text may hold parts of the DSN
+        raise explain_connect(error) from None  # psycopg's text may hold parts of the DSN
 
 
 async def _connect(dsn: Secret, application_name: str) -> Session:
-    """Who keeps the error must not keep the half-open session with it: psycopg closes that with the frames of its call.
+    """Connect; on an error, clear the frames of the traceback, which would keep the half-open session alive.
 
-    Until then it occupies the server, which waits a minute for a login; `DROP DATABASE` waits with it.
+    psycopg closes the session only when these frames are gone. Until then it occupies the server, which waits up to 1
+    min for a login; `DROP DATABASE` waits with it.
     """
     try:
         return await Session.connect(
@@ -86,9 +87,10 @@ async def _connect(dsn: Secret, application_name: str) -> Session:
 
 @dataclass(frozen=True)
 class _Limit:
-    """How long a transaction may take, and until when: `deadline` is of the loop's clock.
+    """The time limits of a transaction, in seconds; `deadline` and `begins_by` are times of the event loop's clock.
 
-    `begins_by`: until when there has to be a session that answers. `answer_s`: how long each statement may take.
+    `timeout_s`: the whole transaction, until `deadline`. `begins_by`: when a session must have answered. `answer_s`:
+    each statement.
     """
 
     timeout_s: float
@@ -104,22 +106,22 @@ class _Limit:
 
     @property
     def answer_by(self) -> float:
-        """Until when a statement that is sent now has to be answered."""
+        """The time by which a statement that is sent now must be answered."""
         return min(self.deadline, asyncio.get_running_loop().time() + self.answer_s)
 
     def begin(self, statement: str) -> str:
-        """`statement`, and what the server has to keep during the transaction."""
-        # The second limit is for a process that freezes in the middle: its locks must not outlive its time.
+        """`statement`, followed by the settings that make the server enforce the limits."""
+        # The second limit is for a process that freezes in a transaction: its locks must not outlive the limit.
         limits = {"statement_timeout": self.answer_s, "idle_in_transaction_session_timeout": self.timeout_s}
         settings = (f"SET LOCAL {name} = {round(seconds * 1000)}" for name, seconds in limits.items())
         return "; ".join([statement, _UTC, *settings])
 
 
 class Database:
-    """At most `max_size` sessions to one database; opened when needed, kept while they work.
+    """A pool of at most `max_size` sessions to one database, opened on demand and kept while they work.
 
-    `recognition`: the system that the newest session found; None before the first, and for a database that holds our
-    own system by construction.
+    `recognition`: the system that the newest session found; None before the first session, and for a database that
+    holds our own system by construction.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class Database:
         self._closed = False
         self._recognize = recognize
         self.recognition: Recognition | None = None
-        self.away_since: datetime | None = None  # when a session was first missed, by our own clock; None: one came
+        self.away_since: datetime | None = None  # since when connecting fails, by our own clock; None: it works
 
     @classmethod
     def connect_lazily(
@@ -145,9 +147,10 @@ class Database:
         timeout_s: float = 5.0,
         recognize: Recognize | None = None,
     ) -> Database:
-        """Never raises when the server is away: the first use connects. `timeout_s` bounds getting a session.
+        """Make a pool that connects at its first use, so it never raises. `timeout_s` limits connecting.
 
-        `recognize` is asked in each new session which system stands in the database, and again while that is unknown.
+        `recognize` is called in each new session to determine the system in the database, and again while it is
+        unknown.
         """
         return cls(dsn, application_name=application_name, max_size=max_size, timeout_s=timeout_s, recognize=recognize)
 
@@ -158,12 +161,12 @@ class Database:
 
     @property
     def is_recognized(self) -> bool:
-        """Whether a session has looked already, or none has to."""
+        """True if a session has determined the system, or none needs to."""
         return self._recognize is None or self.recognition is not None
 
     @property
     def system_problem(self) -> str | None:
-        """Why nothing may be changed in this database, see `Recognition.problem`; None before the first session."""
+        """Why nothing may be changed in this database (`Recognition.problem`); None before the first session."""
         return self.recognition.problem if self.recognition else None
 
     async def open(self) -> None:
@@ -172,14 +175,14 @@ class Database:
             pass
 
     async def close(self) -> None:
-        """Close the idle sessions; those in use close when they come back."""
+        """Close the idle sessions; those in use close when they are returned."""
         self._closed = True
         while self._idle:
             await self._idle.pop().close()
 
     @contextlib.asynccontextmanager
     async def read(self, *, timeout_s: float = 5.0) -> AsyncIterator[Connection]:
-        """A read-only transaction that ends within `timeout_s`, on the server too. Raises SourceError."""
+        """Begin a read-only transaction that ends within `timeout_s`, on the server too. Raises SourceError."""
         async with self._transaction(READ_ONLY, _Limit.of(timeout_s)) as conn:
             yield conn
 
@@ -187,26 +190,26 @@ class Database:
     async def transaction(
         self, *, timeout_s: float = 10.0, start_s: float | None = None, answer_s: float | None = None
     ) -> AsyncIterator[Connection]:
-        """A transaction: committed at the end, rolled back by an exception. Raises SourceError.
+        """Begin a transaction: committed at the end, rolled back by an exception. Raises SourceError.
 
-        `outcome_unknown` is set when the answer to the commit was lost. A long one notices a silent server earlier with
-        `start_s`, the time until it has begun, and `answer_s`, the time for each statement: see `answered`.
+        `outcome_unknown` is set if the answer to the commit was lost. In a long transaction, `start_s`, the limit for
+        its beginning, and `answer_s`, the limit per statement, detect a silent server earlier: see `answered`.
         """
         async with self._transaction("BEGIN", _Limit.of(timeout_s, start_s=start_s, answer_s=answer_s)) as conn:
             yield conn
 
     async def run(self, query: str, values: Mapping[str, Any], *, timeout_s: float = 10.0) -> list[tuple[Any, ...]]:
-        """One statement as a transaction of its own, in one round trip: its rows. Raises SourceError.
+        """Run one statement as its own transaction, in one round trip, and return its rows. Raises SourceError.
 
-        `outcome_unknown` is set when the answer was lost. The values are quoted on this side, because a message that
-        carries them apart may hold one statement only.
+        `outcome_unknown` is set if the answer was lost. The values are quoted by the client, because a message with
+        separate values can hold only one statement.
         """
         limit = _Limit.of(timeout_s)
         try:
             async with self._slot(limit), self._session(limit) as conn:
                 cursor = psycopg.AsyncClientCursor(conn)
                 await cursor.execute("\n;\n".join([limit.begin("BEGIN"), cursor.mogrify(query, values), "COMMIT"]))
-                while cursor.rownumber is None:  # of the limits
+                while cursor.rownumber is None:  # skip the results of the statements that set the limits
                     if not cursor.nextset():
                         return []
                 return await cursor.fetchall()
@@ -223,7 +226,7 @@ class Database:
                 yield conn
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
-                committing = begin != READ_ONLY  # a read has nothing to lose
+                committing = begin != READ_ONLY  # of a read, no outcome can be unknown
                 with _cut_at(conn, limit.answer_by):
                     await conn.execute("COMMIT")
         except psycopg.Error as error:
@@ -234,7 +237,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _slot(self, limit: _Limit) -> AsyncIterator[None]:
-        """Wait until one of our sessions is free."""
+        """Wait until the pool has a free session."""
         try:
             async with asyncio.timeout_at(limit.begins_by):
                 await self._waiting_list.acquire()
@@ -255,14 +258,14 @@ class Database:
                 await self._give_back(conn)
 
     async def _idle_session(self, limit: _Limit, begin: str | None) -> Session | None:
-        """An idle session that still answers, with its transaction begun; the others are closed."""
+        """Take an idle session that still answers and begin its transaction; close those that do not."""
         while self._idle:
             conn = self._idle.pop()
             try:
                 if not _has_hung_up(conn):
                     await self._begin(conn, limit, begin)
                     return conn
-            except psycopg.OperationalError:  # the server or the pooler closed it meanwhile
+            except psycopg.OperationalError:  # the server or the pooler has closed it
                 pass
             except BaseException:
                 await conn.close()
@@ -302,7 +305,7 @@ class Database:
                 await conn.execute("ROLLBACK")
         except psycopg.Error:
             await conn.close()
-        except asyncio.CancelledError:  # the caller's time ran out meanwhile
+        except asyncio.CancelledError:  # the caller's timeout came during the rollback
             await conn.close()
             raise
         if conn.info.transaction_status is TransactionStatus.IDLE and not self._closed:
@@ -312,7 +315,7 @@ class Database:
 
 
 def _has_hung_up(conn: Connection) -> bool:
-    """Whether the server reported something to a session that asked nothing: that is its farewell."""
+    """True if the server sent something to an idle session, which means that it ended the session."""
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
     return bool(poll.poll(0))
@@ -320,7 +323,7 @@ def _has_hung_up(conn: Connection) -> bool:
 
 @contextlib.contextmanager
 def _cut_at(conn: Connection, deadline: float) -> Iterator[None]:
-    """Cut the socket at the deadline (the loop's clock), should the server not have kept its own timeout.
+    """Close the socket at `deadline` (event loop time), in case the server does not enforce its own timeout.
 
     Cancelling is not enough: psycopg then asks the server to cancel, and waits for a server that may be frozen.
     """
@@ -333,7 +336,7 @@ def _cut_at(conn: Connection, deadline: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def answered(conn: Connection, *, within_s: float) -> Iterator[None]:
-    """What is asked inside has to be answered within so many seconds; otherwise the session is given up.
+    """Require answers to all statements in this block within `within_s` seconds; otherwise close the session.
 
     Raises SourceError then.
     """

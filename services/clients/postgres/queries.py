@@ -1,11 +1,11 @@
-"""Reads the named queries of `sql/` once: `{query name: SQL}`; those of the operated system once per system.
+"""Loads the named queries of `sql/` once, as `{query name: SQL}`; those of the operated system once per system.
 
-The typed calls of `sql/queries/clock.sql`.
+Also the typed call of `sql/queries/clock.sql`.
 
-A file holds blocks that begin with `-- name: <name>`, or `-- name: <name> (<system>, …)` where it differs between the
-operated systems; the comment lines below the name say what the query is for, and `-- commands: a, b` which commands
-cannot work without it. `-- affects: <words>` above all blocks says what does not work without the file. `drift.py`
-reads these two.
+A file holds blocks that begin with `-- name: <name>`, or `-- name: <name> (<system>, …)` where the query differs
+between the operated systems. The comment lines below the name give the query's purpose; `-- commands: a, b` lists the
+commands that cannot work without it. `-- affects: <words>` above all blocks says what does not work without the file.
+`drift.py` reads these two.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ _NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*)(?: *\(([a-z0-9_, ]+)\))? *$",
 
 
 def read_queries(place: Path, system: str = "") -> dict[str, str]:
-    """The named queries of this file or folder that are for every system, or for this one. Raises ValueError for a name
-    used twice or SQL without a name."""
+    """Read the named queries of this file or folder that are for all systems or for `system`.
+
+    Raises ValueError for a name used twice or SQL without a name.
+    """
     found: dict[str, str] = {}
     for path in [place] if place.is_file() else sorted(place.rglob("*.sql")):
         for name, systems, sql in _blocks(path):
@@ -46,7 +48,7 @@ def read_queries(place: Path, system: str = "") -> dict[str, str]:
 
 
 def _blocks(path: Path) -> Iterator[tuple[str, list[str], str]]:
-    """Name, systems (none: every one) and SQL of each query."""
+    """Yield name, systems (empty: all) and SQL of each query."""
     before, *parts = _NAME.split(path.read_text(encoding="utf-8"))
     if any(line.strip() and not line.startswith("--") for line in before.splitlines()):
         raise ValueError(f"{path}: SQL stands before the first `-- name:` line")
@@ -63,7 +65,7 @@ _TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+\.\w+)\b(?!\()")
 _BEHIND = {
     "ops.claimable_levels": "ops.job_queue",
     "ops.pending_levels": "ops.job_queue",
-}  # views, which are read with our own rights
+}  # {view: table}; the views are read with the rights of our role
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=Callable[..., object])
@@ -72,12 +74,12 @@ _COUNTED: dict[Callable[..., object], tuple[str, ...]] = {}
 
 
 def query_of(conn: Connection, name: str) -> str:
-    """The SQL of this named query: the one for the system that the connection's database holds, or our own."""
+    """The SQL of this named query; if it differs between systems, for the system of the connection's database."""
     return SQL[name] if name in SQL else DIALECTS[system_of(conn).name][name]
 
 
 def tables_of(system: System, *names: str) -> list[str]:
-    """The operated tables that these queries read there, all without names; as schema.table."""
+    """The operated tables (schema.table) that these queries read in this system; of all queries if none is named."""
     dialect = DIALECTS[system.name]
     found = {table for name in names or dialect for table in _TABLE.findall(dialect[name])}
     read = {table for table in found if table.partition(".")[0] in system.schemas}
@@ -85,9 +87,9 @@ def tables_of(system: System, *names: str) -> list[str]:
 
 
 def counts_all_rows(*names: str) -> Callable[[Q], Q]:
-    """Of a call whose answer is wrong where row-level security hides rows from our role.
+    """Mark a call whose answer is wrong if row-level security hides rows from our role.
 
-    `names`: the queries by which it counts; without them, the one of its own name.
+    `names`: the queries with which it counts; by default the one with its own name.
     """
 
     def mark(call: Q) -> Q:
@@ -98,26 +100,26 @@ def counts_all_rows(*names: str) -> Callable[[Q], Q]:
 
 
 def tables_counted_by(call: Callable[..., object], system: System) -> list[str]:
-    """The tables of which this call has to see all rows; empty for one that counts none."""
+    """The tables of which this call must see all rows; empty if the call is not marked."""
     return tables_of(system, *_COUNTED[call]) if call in _COUNTED else []
 
 
 async def fetch_all(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> list[T]:
-    """All rows of this named query, in its order; `make` takes the columns by name. `values`: its parameters."""
+    """Run this named query and return all rows; `make` takes the columns by name, `values` are the parameters."""
     async with conn.cursor(row_factory=kwargs_row(make)) as cur:
-        await cur.execute(query_of(conn, name), values or None)  # without parameters a % is a %
+        await cur.execute(query_of(conn, name), values or None)  # None: a % in the SQL needs no escaping
         return await cur.fetchall()
 
 
 async def fetch_one(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> T | None:
-    """The first row of this named query; None when there is none."""
+    """Run this named query and return its first row; None if there is none."""
     async with conn.cursor(row_factory=kwargs_row(make)) as cur:
         await cur.execute(query_of(conn, name), values or None)
         return await cur.fetchone()
 
 
 async def fetch_row(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> T:
-    """The row of a named query that always has one: of scalars, of an aggregate, or of INSERT … RETURNING."""
+    """Run a named query that always returns a row: scalars, an aggregate, or INSERT … RETURNING."""
     row = await fetch_one(conn, make, name, **values)
     if row is None:
         raise RuntimeError(f"the query {name} gave no row")
@@ -125,7 +127,7 @@ async def fetch_row(conn: Connection, make: Callable[..., T], name: str, **value
 
 
 async def read_clock(conn: Connection) -> datetime:
-    """This very moment, not the transaction's beginning; timezone-aware."""
+    """The database's current time, not the start of the transaction; timezone-aware."""
     row = await (await conn.execute(SQL["read_clock"])).fetchone()
     assert row is not None  # noqa: S101 - SELECT without FROM gives one row
     moment: datetime = row[0]
@@ -133,6 +135,6 @@ async def read_clock(conn: Connection) -> datetime:
 
 
 def stale_parameters(limits: StaleLimits) -> dict[str, Any]:
-    """The limits as the queries take them: `stale_after`, and `stale_by_type`, `{worker type: interval}` as JSON."""
+    """The parameters `stale_after` (general limit) and `stale_by_type` (`{worker type: interval}` as JSON)."""
     by_type = {str(kind): f"{limit.total_seconds()} seconds" for kind, limit in limits.by_type.items()}
     return {"stale_after": limits.general, "stale_by_type": json.dumps(by_type)}

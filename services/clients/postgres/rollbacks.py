@@ -1,4 +1,4 @@
-"""Applies a prepared rollback of `sql/rollbacks/` on request, and forgets its migration."""
+"""Applies a prepared rollback of `sql/rollbacks/` on request, and deletes the record of its migration."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 
 ROLLBACKS = SQL_DIRECTORY / "rollbacks"
-TIMEOUT_S = 60.0  # of the whole transaction; a prepared rollback that needs longer is not one for an incident
-IDLE_S = 10  # in the transaction: the locks of a process that froze must not outlive this
+TIMEOUT_S = 60.0  # for the whole transaction; a rollback that takes longer is not suitable for an incident
+IDLE_S = 10  # in the transaction; limits how long a frozen process can hold its locks
 
 _AGAIN = "Request it again with `rollback-db`."
 _FILE = re.compile(r"(?P<version>\d{14})_rollback\.sql\Z")
 
 
 class AnotherHeadError(OperatorError):
-    """The schema does not stand where the rollback starts from: perhaps it has happened already."""
+    """The newest migration is not the one that the rollback undoes: perhaps it was rolled back already."""
 
 
 def read_rollbacks(directory: Path = ROLLBACKS) -> dict[str, PreparedRollback]:
@@ -35,13 +35,13 @@ def read_rollbacks(directory: Path = ROLLBACKS) -> dict[str, PreparedRollback]:
 
 
 async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, directory: Path = ROLLBACKS) -> None:
-    """Undo the newest migration and forget it, in one transaction with a lock timeout, as the role of the DSN.
+    """Undo the newest migration and delete its record, in one transaction with a lock timeout, as the role of the DSN.
 
-    The head is compared under the lock of migrations, so of several who try, however late, one succeeds.
+    The head is compared under the migration lock, so of several attempts, however late, only one succeeds.
 
     Raises OperatorError when nothing was changed: the file is another one, the SQL failed, or (AnotherHeadError) the
-    schema's head is not `head`. Raises SourceError when the server cannot be used; where its outcome is unknown, the
-    head tells it.
+    schema's head is not `head`. Raises SourceError when the server can't be used; if the outcome is unknown, read the
+    head.
     """
     path = directory / f"{rollback.version}_rollback.sql"
     if not path.is_file() or _checksum(path) != rollback.checksum:
@@ -58,11 +58,11 @@ async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, 
             what, what_next = f"The rollback of {rollback.version}", "The schema is unchanged. Fix the cause first."
             await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
             await conn.execute(SQL["forget_migration"], {"version": rollback.version})
-            if (await read_tables(conn)).has_own:  # a row that was copied stands in both
+            if (await read_tables(conn)).has_own:  # a copied record is in both tables
                 await conn.execute(SQL["forget_chatops_migration"], {"version": rollback.version})
     except psycopg.Error as error:
         explained = explain(error, timeout_s=TIMEOUT_S)
-        explained.outcome_unknown = True  # the answer to the commit may be what was lost
+        explained.outcome_unknown = True  # perhaps only the answer to the commit was lost
         raise explained from None
     finally:
         await conn.close()

@@ -1,4 +1,4 @@
-"""Runs: filing, claiming and ending them. The typed calls of `sql/queries/runs.sql`.
+"""Runs: filing, claiming, executing and ending them. Typed calls of `sql/queries/runs.sql`.
 
 The caller owns the transaction. Every change is compare-and-set and returns whether it happened. Take services before
 anything else of a run is locked, and append to the audit log last: both make others wait until the commit.
@@ -39,7 +39,7 @@ _RESOLVED: Mapping[Resolution, tuple[StepState, str]] = {
 
 
 async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str, Any]]) -> int | None:
-    """File a plan with its steps (`encode_step`'s dicts); the new run's id, None when its delivery has one already."""
+    """File a plan with its steps (dicts of `encode_step`); return the run's id, None if its delivery has a run."""
     by = new.requested_by
     parameters = {
         **{name: getattr(new, name) for name in ("environment", "playbook", "plan_hash", "risk", "title", "reason")},
@@ -65,21 +65,25 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
 async def list_unanswered_requests(
     conn: Connection, person: Person, *, environment: str, window: timedelta, limit: int
 ) -> list[int]:
-    """The ids of requests of one person that paged approvers within the window, and that no one else has decided;
-    newest first. Of what two requests of a person file in the same instant, the second sees the first."""
+    """List the person's requests that paged approvers within the window and that no one else has decided.
+
+    Newest first, as run ids. Of two requests that a person files at the same time, the second sees the first.
+    """
     await lock_requests(conn, user_id=person.user_id)
     parameters = {"user_id": person.user_id, "environment": environment, "window": window, "limit": limit}
     return [row[0] for row in await (await conn.execute(SQL["list_unanswered_requests"], parameters)).fetchall()]
 
 
 async def lock_requests(conn: Connection, *, user_id: str) -> None:
-    """One request of a person at a time, until the commit."""
+    """Let only one request of this person be filed at a time, until the commit."""
     await conn.execute(SQL["lock_requests"], {"user_id": user_id})
 
 
 async def count_requests(conn: Connection, *, user_id: str, window: timedelta, delivery: str | None) -> int:
-    """How many requests the person filed within the window, emergency stops left out; 0 where `delivery` has filed one
-    already."""
+    """Count the requests that the person filed within the window, without emergency stops.
+
+    0 if `delivery` has filed one already.
+    """
     parameters = {"user_id": user_id, "window": window, "delivery": delivery}
     row = await (await conn.execute(SQL["count_requests"], parameters)).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
@@ -87,7 +91,7 @@ async def count_requests(conn: Connection, *, user_id: str, window: timedelta, d
 
 
 async def count_requests_after(conn: Connection, *, run_id: int, person: Person | None) -> int:
-    """How many requests of this person, filed after the run, did not page their approvers."""
+    """Count the person's requests that were filed after this run and did not page their approvers."""
     parameters = {"run_id": run_id, "user_id": person.user_id if person else None}
     row = await (await conn.execute(SQL["count_requests_after"], parameters)).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
@@ -95,24 +99,24 @@ async def count_requests_after(conn: Connection, *, run_id: int, person: Person 
 
 
 async def note_traceparent(conn: Connection, *, run_id: int, traceparent: str) -> None:
-    """Where the run's trace continues, in the W3C's form."""
+    """Store the run's trace context, as a W3C traceparent."""
     await conn.execute(SQL["note_traceparent"], {"run_id": run_id, "traceparent": traceparent})
 
 
 async def read_traceparent(conn: Connection, *, run_id: int) -> str | None:
-    """None for a run that was filed while traces were off."""
+    """The run's trace context; None if tracing was off when it was filed."""
     row = await (await conn.execute(SQL["read_traceparent"], {"run_id": run_id})).fetchone()
     return row[0] if row else None
 
 
 async def find_run_of_delivery(conn: Connection, *, delivery: str) -> int | None:
-    """The id of the run that this delivery has filed."""
+    """The id of the run that this delivery filed; None if there is none."""
     row = await (await conn.execute(SQL["find_run_of_delivery"], {"delivery": delivery})).fetchone()
     return int(row[0]) if row else None
 
 
 async def create_steps(conn: Connection, *, run_id: int, steps: Sequence[Mapping[str, Any]], first: int = 0) -> None:
-    """Lines of the journal from position `first` on, all pending."""
+    """Add pending steps to the journal, from position `first` on."""
     parameters = {"run_id": run_id, "first": first, "steps": Jsonb([dict(step) for step in steps])}
     await conn.execute(SQL["create_steps"], parameters)
 
@@ -122,27 +126,27 @@ async def read_run(conn: Connection, run_id: int) -> Run | None:
 
 
 async def read_steps(conn: Connection, run_id: int) -> list[RunStep]:
-    """In order; empty when there is no such run."""
+    """List the steps of the run in order; empty if there is no such run."""
     return await fetch_all(conn, _to_step, "read_steps", run_id=run_id)
 
 
 async def list_runs(conn: Connection, *, limit: int) -> list[Run]:
-    """Newest first."""
+    """List runs, newest first."""
     return await fetch_all(conn, _to_run, "list_runs", limit=limit)
 
 
 async def list_open_runs(conn: Connection) -> list[Run]:
-    """Those that have not ended, oldest first."""
+    """List the runs that have not ended, oldest first."""
     return await fetch_all(conn, _to_run, "list_open_runs")
 
 
 async def transition_run(
     conn: Connection, *, run_id: int, from_: Collection[RunState], to: RunState, outcome: str | None = None
 ) -> bool:
-    """Whether the run was in one of `from_` and is now in `to`. A final state frees its services.
+    """Change the run's state from one of `from_` to `to`. True if it did. A final state frees its services.
 
-    False also when it has expired and `to` would approve or start it. Raises SourceError, when the transaction ends,
-    for what must never be: a pair that is no transition, too few approvals, services that were not taken.
+    False also if the run has expired and `to` would approve or start it. Raises SourceError, when the transaction ends,
+    for an invalid change: states without such a transition, too few approvals, services that were not taken.
     """
     parameters = {"run_id": run_id, "from": [state.value for state in from_], "to": to.value, "outcome": outcome}
     return await _happened(conn, SQL["transition_run"], parameters)
@@ -155,10 +159,10 @@ async def list_runs_to_execute(
     format: int,  # noqa: A002
     longest_lease: timedelta,
 ) -> list[OpenRun]:
-    """The approved and running runs, oldest first.
+    """List the approved and running runs, oldest first, with whether this replica may claim each.
 
-    May be claimed: with these step kinds and format only, not expired, and without a living lease. One that is stored
-    as longer than `longest_lease` is none.
+    It may if the run has only these step kinds and this format, has not expired, and has no living lease. A stored
+    lease that is longer than `longest_lease` does not count.
     """
     parameters = {"kinds": list(kinds), "format": format, "longest_lease": longest_lease}
     cur = await conn.execute(SQL["list_runs_to_execute"], parameters)
@@ -166,7 +170,7 @@ async def list_runs_to_execute(
 
 
 async def take_services(conn: Connection, *, run_id: int) -> list[tuple[str, int]]:
-    """Empty when the run now has all its services; otherwise who has them: (service, run id). Never only some.
+    """Take all services of the run, or none. Returns the conflicts as (service, run id); empty if it has them all.
 
     Waits for another transaction that is taking one of them.
     """
@@ -181,12 +185,12 @@ async def take_services(conn: Connection, *, run_id: int) -> list[tuple[str, int
 
 
 async def list_services_not_taken(conn: Connection, *, run_id: int) -> list[tuple[str, int | None]]:
-    """(service, the run that has it); None when it became free a moment ago."""
+    """List the run's services that it does not have as (service, run that has it, None if it has just become free)."""
     return await (await conn.execute(SQL["list_services_not_taken"], {"run_id": run_id})).fetchall()
 
 
 async def give_back_services(conn: Connection, *, run_id: int) -> None:
-    """Whatever it has taken."""
+    """Free the services that the run has taken."""
     await conn.execute(SQL["give_back_services"], {"run_id": run_id})
 
 
@@ -199,8 +203,10 @@ async def void_waiting_runs(
     only_playbook: str | None = None,
     scheduled: bool = False,
 ) -> list[int]:
-    """Void all other plans that wait for one of these services; which they were. `only_playbook`: those of this one.
-    `scheduled`: also those whose time has not come."""
+    """Void all other plans that wait for one of these services; return their run ids.
+
+    `only_playbook`: only plans of this playbook. `scheduled`: also plans whose start time has not come.
+    """
     parameters = {
         "services": list(services),
         "except_run": except_run,
@@ -213,20 +219,20 @@ async def void_waiting_runs(
 
 
 async def read_expiry_wait(conn: Connection) -> float | None:
-    """Seconds until the next run that is not started expires, 0 when that is due; None when none can."""
+    """Seconds until the next run that is not started expires, 0 if that is due; None if none can expire."""
     row = await (await conn.execute(SQL["read_expiry_wait"])).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
     return None if row[0] is None else max(float(row[0]), 0.0)
 
 
 async def expire_runs(conn: Connection) -> list[int]:
-    """End what waited too long; which they were."""
+    """End the runs that were not decided or started in time; return their ids."""
     cur = await conn.execute(SQL["expire_runs"])
     return [run_id for (run_id,) in await cur.fetchall()]
 
 
 async def request_cancel(conn: Connection, *, run_id: int, person: Person) -> bool:
-    """Whether this is the first wish to cancel it, and it has not ended."""
+    """Request the run's cancellation. True if it is the first request and the run has not ended."""
     parameters = {"run_id": run_id, "user_id": person.user_id, "team_id": person.team_id}
     return await _happened(conn, SQL["request_cancel"], parameters)
 
@@ -234,10 +240,10 @@ async def request_cancel(conn: Connection, *, run_id: int, person: Person) -> bo
 async def preempt_runs(
     conn: Connection, *, services: Collection[str], by_run: int, outcome: str, longest_lease: timedelta
 ) -> list[PreemptedRun]:
-    """Cancel the started runs that hold one of these services, fence them off, and free what they had."""
+    """Cancel the started runs that hold one of these services, end their leases, and free their services."""
     preempted = []
     for run_id in await list_runs_in_the_way(conn, services=services, except_run=by_run):
-        # The lease before the run: every writer under a fence locks them in this order.
+        # The lease before the run: every fenced writer locks them in this order.
         left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run), longest_lease=longest_lease)
         started = (RunState.RUNNING, RunState.UNKNOWN)
         if await transition_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):
@@ -246,14 +252,14 @@ async def preempt_runs(
 
 
 async def list_runs_in_the_way(conn: Connection, *, services: Collection[str], except_run: int) -> list[int]:
-    """Started runs that hold one of these services."""
+    """List the ids of started runs that hold one of these services."""
     parameters = {"services": list(services), "except_run": except_run}
     cur = await conn.execute(SQL["list_runs_in_the_way"], parameters)
     return [run_id for (run_id,) in await cur.fetchall()]
 
 
 async def break_lease(conn: Connection, *, name: str, owner: str, longest_lease: timedelta) -> float:
-    """End a lease in the middle; for how many seconds its owner's last act may still take effect."""
+    """End another owner's lease; return for how many seconds its last act may still take effect."""
     parameters = {"name": name, "owner": owner, "longest_lease": longest_lease}
     row = await (await conn.execute(SQL["break_lease"], parameters)).fetchone()
     return float(row[0]) if row else 0.0
@@ -262,17 +268,16 @@ async def break_lease(conn: Connection, *, name: str, owner: str, longest_lease:
 async def intend_step(
     conn: Connection, *, run_id: int, position: int, owner: str, epoch: int, intent: Mapping[str, Any]
 ) -> bool:
-    """Whether the act may be sent: `intent` is written, under the living lease of this owner and epoch.
+    """Store the intent of an act, under the living lease of this owner and epoch. True if the act may be sent.
 
-    At most once for each epoch: a successor may intend again what its predecessor intended, when it read back that
-    nothing happened.
+    At most once per epoch: a successor may store the intent again after reading back that nothing happened.
     """
     parameters = {**_fenced(run_id, position, owner, epoch), "intent": Jsonb(dict(intent))}
     return await _happened(conn, SQL["intend_step"], parameters)
 
 
 async def start_step(conn: Connection, *, run_id: int, position: int, owner: str, epoch: int) -> bool:
-    """Whether the step runs now; also when it did already (a successor looks or waits again)."""
+    """Mark the step as running. True if it runs now, also if it ran before (a successor checks or waits again)."""
     return await _happened(conn, SQL["start_step"], _fenced(run_id, position, owner, epoch))
 
 
@@ -287,7 +292,7 @@ async def finish_step(
     evidence: Mapping[str, Any] | None = None,
     note: str | None = None,
 ) -> bool:
-    """Whether the step's outcome was written. `state`: any but pending, intended and running."""
+    """Store the step's outcome. True if it was stored. `state`: any but pending, intended and running."""
     outcome = {"state": state.value, "evidence": None if evidence is None else Jsonb(dict(evidence)), "note": note}
     return await _happened(conn, SQL["finish_step"], _fenced(run_id, position, owner, epoch) | outcome)
 
@@ -295,14 +300,17 @@ async def finish_step(
 async def resolve_unknown_step(
     conn: Connection, *, run_id: int, position: int, person: Person, how: Resolution
 ) -> bool:
-    """Whether the step was unknown, in an unknown run, and is now what the person says. Moving the run comes after."""
+    """Settle an unknown step of an unknown run as a person decided. True if it was unknown.
+
+    Change the run's state afterwards.
+    """
     state, words = _RESOLVED[how]
     parameters = {"run_id": run_id, "position": position, "state": state.value, "note": f"{words} ({person.user_id})"}
     return await _happened(conn, SQL["resolve_unknown_step"], parameters)
 
 
 async def prune_run_steps(conn: Connection, *, older_than: timedelta | None, limit: int) -> int:
-    """How many runs that ended so long ago have no steps any more, at most `limit` at once; None keeps all."""
+    """Delete the steps of old runs that have ended, `limit` runs at most; return how many runs. None keeps all."""
     row = await (await conn.execute(SQL["prune_run_steps"], {"older_than": older_than, "limit": limit})).fetchone()
     return int(row[0]) if row else 0
 

@@ -1,4 +1,4 @@
-"""Earlier incidents of the same kind. The typed calls of `sql/queries/similar.sql`."""
+"""Earlier incidents of the same kind. Typed calls of `sql/queries/similar.sql`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ async def note_first_alert(
     deployed_at: datetime | None = None,
     cause: KnownCause | None = None,
 ) -> None:
-    """The alert that opened it, the deploy that is suspected, and the cause where it is known already; a later call
-    changes nothing."""
+    """Store the alert that opened the incident, the suspected deployment, and the cause if it is known already.
+
+    A later call changes nothing.
+    """
     values = {
         "incident_id": incident_id,
         "fingerprint": fingerprint,
@@ -35,7 +37,7 @@ async def note_first_alert(
 async def list_similar_incidents(
     conn: Connection, *, incident_id: int, window: timedelta, limit: int
 ) -> list[SimilarIncident]:
-    """Within the `window` before it was opened, newest first; none for one that was opened by hand."""
+    """List similar incidents within `window` before this one, newest first; none if it was opened by hand."""
     values = {"incident_id": incident_id, "window": window, "limit": limit}
     return await fetch_all(conn, _to_similar, "list_similar_incidents", **values)
 

@@ -1,7 +1,4 @@
-"""Recognizes the operated system by the catalogue of its database.
-
-The typed calls of `sql/queries/systems.sql`.
-"""
+"""Recognizes the operated system by the catalog of its database. Typed calls of `sql/queries/systems.sql`."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ _INSTALLATION = "chatops.installation"
 
 
 async def read_system(conn: Connection) -> Recognition:
-    """Which system stands in this database. Fits `Database.connect_lazily(recognize=…)`."""
+    """Determine the system in this database. Fits `Database.connect_lazily(recognize=…)`."""
     columns = await list_standing_columns(conn, tables=[*TABLES, _INSTALLATION])
     adopted = await read_adopted_system(conn) if f"{_INSTALLATION}.system" in columns else None
     return recognize(columns, adopted=adopted)
 
 
 async def list_standing_columns(conn: Connection, *, tables: Collection[str]) -> list[str]:
-    """`schema.table.column` of these tables (`schema.table`); what is not there is absent."""
+    """List the columns of these tables (`schema.table`) that exist, as `schema.table.column`."""
     cursor = await conn.execute(SQL["list_standing_columns"], {"tables": sorted(tables)})
     return [str(name) for (name,) in await cursor.fetchall()]
 

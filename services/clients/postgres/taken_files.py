@@ -1,4 +1,4 @@
-"""The last good policy and alert files. The typed calls of `sql/queries/taken_files.sql`."""
+"""The last valid policy and alert files. Typed calls of `sql/queries/taken_files.sql`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from services.clients.postgres.queries import SQL
 
 @dataclass(frozen=True)
 class TakenFile:
-    """`people`: `{"operators": Slack ids, "approvers": …}`, as the policy was read with; empty for alerts."""
+    """A stored file. `people`: `{"operators": Slack ids, "approvers": …}` with which the policy was read.
+
+    Empty for alerts.
+    """
 
     content: bytes
     people: Mapping[str, Sequence[str]]
@@ -24,7 +27,7 @@ async def lock_taken_files(conn: Connection) -> None:
 
 
 async def read_taken_file(conn: Connection, *, name: str) -> TakenFile | None:
-    """None when none was stored yet. `name`: "policy" or "alerts"."""
+    """The stored file; None if none was stored yet. `name`: "policy" or "alerts"."""
     row = await (await conn.execute(SQL["read_taken_file"], {"name": name})).fetchone()
     return None if row is None else TakenFile(bytes(row[0]), row[1])
 

@@ -1,4 +1,4 @@
-"""Who gets a session of the pool next: pages and decisions before facts, these before questions."""
+"""The order in which callers get a session of the pool: pages and decisions, then facts, then questions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import itertools
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-# How many sessions one leaves free, if there are as many, and so how many others go first.
+# The rank of a caller: lower ones go first, and a caller leaves as many sessions free as its rank, if there are enough.
 _FIRST, _FACTS, _BEHIND = 0, 1, 2
 _RANK: ContextVar[int] = ContextVar("rank", default=_FIRST)
 
 
 @contextlib.contextmanager
 def behind() -> Iterator[None]:
-    """Whatever needs a session in here, in tasks that begin here too, waits until nothing else does."""
+    """Give this block, and tasks started in it, the lowest rank: they get a session when no other caller needs one."""
     with _ranked(_BEHIND):
         yield
 
 
 @contextlib.contextmanager
 def reading_facts() -> Iterator[None]:
-    """Facts of the operated system, which may wait for locks of others: before questions, after pages and decisions."""
+    """Give this block the rank of facts: after pages and decisions, before questions.
+
+    Reads of the operated system may wait for locks of other sessions.
+    """
     with _ranked(max(_RANK.get(), _FACTS)):
         yield
 
@@ -38,8 +41,10 @@ def _ranked(rank: int) -> Iterator[None]:
 
 
 class WaitingList:
-    """`count` sessions. A page waits for no facts and no question: these leave it the last one. Questions, which any
-    number of people ask, leave one for the facts of the leader too.
+    """Hands out `count` sessions by rank.
+
+    Facts and questions leave the last session to pages. Questions, which any number of people ask, leave one more to
+    the leader's facts.
     """
 
     def __init__(self, count: int) -> None:
@@ -48,14 +53,14 @@ class WaitingList:
         self._numbers = itertools.count()
 
     async def acquire(self) -> None:
-        """Wait for a session. A cancelled waiter leaves none behind."""
+        """Wait for a session. A cancelled caller takes none."""
         waiter = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (_RANK.get(), next(self._numbers), waiter))
         self._let_pass()
         try:
             await waiter
         except asyncio.CancelledError:
-            if not waiter.cancelled():  # it was given at that very moment
+            if not waiter.cancelled():  # the session was handed over in the same moment
                 self.release()
             raise
 

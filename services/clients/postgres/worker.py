@@ -1,4 +1,4 @@
-"""What a worker does with the queue and its heartbeat. The typed calls of `sql/queries/worker.sql`."""
+"""A worker's use of the queue, and its heartbeat. Typed calls of `sql/queries/worker.sql`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.clients.postgres.queries import SQL, fetch_all
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """One attempt at a job. `attempts` is 1 on the first try; `claim` names this claim of the job, and only grows."""
+    """One attempt at a job. `attempts` is 1 at the first; `claim` is the number of this claim, which only grows."""
 
     id: str
     job_type: str
@@ -26,12 +26,12 @@ class ClaimedJob:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Of this claim, among all that there ever are."""
+        """The job's id and claim, unique among all claims."""
         return self.id, self.claim
 
 
 async def claim_jobs(conn: Connection, *, worker_id: str, job_types: Sequence[str], limit: int = 1) -> list[ClaimedJob]:
-    """The next due jobs, now `processing` and ours, the most urgent first; empty when nothing is due."""
+    """Claim the next due jobs, the most urgent first; they are `processing` then. Empty if none is due."""
     values = {"worker_id": worker_id, "job_types": list(job_types), "limit": limit}
     return await fetch_all(conn, ClaimedJob, "claim_jobs", **values)
 
@@ -39,10 +39,10 @@ async def claim_jobs(conn: Connection, *, worker_id: str, job_types: Sequence[st
 async def reap_jobs(
     conn: Connection, *, job_types: Sequence[str], lock_timeout: timedelta, gone_after: timedelta | None = None
 ) -> dict[str, str]:
-    """Take jobs from workers that have been silent for so long: `{job id: pending or failed}`.
+    """Take jobs from workers that have been silent for `lock_timeout`: `{job id: pending or failed}`.
 
-    `gone_after`: how long a worker must have been silent when the server also shows that its process is gone; None:
-    that is not looked at.
+    `gone_after`: the shorter silence that is enough if the server also shows that the worker's process is gone; None
+    skips that check.
     """
     values = {"job_types": list(job_types), "lock_timeout": lock_timeout, "gone_after": gone_after}
     cursor = await conn.execute(SQL["reap_jobs"], values)
@@ -50,7 +50,7 @@ async def reap_jobs(
 
 
 async def list_own_jobs(conn: Connection, *, worker_id: str) -> list[tuple[str, int]]:
-    """`(job id, claim)` of the jobs that count as being worked on by this worker."""
+    """`(job id, claim)` of the jobs that are stored as being processed by this worker."""
     cursor = await conn.execute(SQL["list_own_jobs"], {"worker_id": worker_id})
     return await cursor.fetchall()
 
@@ -65,10 +65,10 @@ async def finish_job(
     worker_id: str | None = None,
     may_retry: bool = True,
 ) -> str | None:
-    """End an attempt; the job's status now: `pending` when it is tried again, None when it is not ours any more.
+    """End an attempt; return the job's status: `pending` if it is retried, None if it is not ours any more.
 
-    Without a `worker_id` any worker's job is ended. `may_retry` False: the next attempt would fail alike. `pending`
-    hands the job back: it is due at once, and the attempt does not count.
+    Without a `worker_id`, any worker's job is ended. `may_retry` False: the next attempt would fail too. `pending`
+    returns the job to the queue: it is due at once, and the attempt does not count.
     """
     values = {
         "job_id": job_id,
@@ -84,7 +84,7 @@ async def finish_job(
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt at the job `id` ends; see `finish_job`. With its `claim`, no other claim of the job is ended."""
+    """The end of an attempt at the job `id`; see `finish_job`. With `claim`, only this claim of the job is ended."""
 
     id: str
     status: Literal["completed", "failed", "pending"]
@@ -105,7 +105,7 @@ async def finish_and_claim_jobs(
 ) -> tuple[dict[str, str | None], list[ClaimedJob]]:
     """End attempts and claim the next due jobs, in one round trip and one commit.
 
-    `{job id: its status now}`, None where it is not ours any more, and what is ours now. Either may be empty.
+    Returns `{job id: its status now}`, None where it is not ours any more, and the claimed jobs. Either may be empty.
     """
     values = {
         "endings": Jsonb([vars(ending) for ending in endings]),
@@ -134,7 +134,7 @@ async def queue_job(
     idempotency_key: str | None = None,
     delay: timedelta = timedelta(),
 ) -> str | None:
-    """The new job's id; None when a job with the same key exists. Workers are notified at the commit.
+    """Queue a job and return its id; None if a job with the same key exists. Workers are woken at the commit.
 
     It is due after `delay`, by the database's clock.
     """
@@ -162,7 +162,7 @@ async def beat(
     database_ok: bool | None = None,
     started_at: datetime | None = None,
 ) -> None:
-    """Write the worker's heartbeat, by the database's clock. `started_at` counts at the first beat only."""
+    """Store the worker's heartbeat, by the database's clock. `started_at` is stored at the first heartbeat only."""
     values = {
         "worker_id": worker_id,
         "worker_type": worker_type,
@@ -177,5 +177,5 @@ async def beat(
 
 
 async def prune_heartbeats(conn: Connection, *, older_than: timedelta) -> int:
-    """Delete the rows of workers that have been silent for so long; how many."""
+    """Delete the rows of workers that have been silent for longer than `older_than`; return how many."""
     return (await conn.execute(SQL["prune_heartbeats"], {"older_than": older_than})).rowcount

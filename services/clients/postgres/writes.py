@@ -1,4 +1,4 @@
-"""Proves that the database accepts writes. The typed call of `sql/queries/writes.sql`, and how often it is made."""
+"""Proves that the database accepts writes, at a limited rate. Typed call of `sql/queries/writes.sql`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
 from services.domain.errors import SourceError
 
-EVERY_S = 10.0  # each proof is a commit, and any client can request the API's health
-RETRY_S = 1.0  # a refused one stored nothing, and the end of the problem is to be seen soon
+EVERY_S = 10.0  # limits the commits, because any client can request the API's health
+RETRY_S = 1.0  # after a refusal: it stored nothing, and the end of the problem should be noticed soon
 
 
 async def prove_write(conn: Connection) -> None:
-    """Write one row and delete it. Fails as any write does."""
+    """Write and delete one row. Fails as any write does."""
     await conn.execute(SQL["prove_write"])
 
 
 class WriteProbe:
-    """Whether writes are taken, proven at most once per `every_s` however many ask; the others get the last answer.
+    """Tests whether the database accepts writes, at most once per `every_s`; other callers get the last answer.
 
-    After a refusal it is tried again after `RETRY_S`.
+    After a refusal it tries again after `RETRY_S`.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class WriteProbe:
         self._problem: SourceError | None = None
 
     async def problem(self) -> SourceError | None:
-        """Why the database accepts no writes; None when it does, and when that is unknown.
+        """The reason why the database accepts no writes; None if it does, and if that is unknown.
 
-        A function or right that is missing says nothing about other writes: drift is found elsewhere.
+        A missing function or right says nothing about other writes: the drift check reports it.
         """
         asked_at = _now()
         async with self._lock:
-            if self._proven_at < asked_at and _now() >= self._next_at:  # no other read proved it meanwhile
+            if self._proven_at < asked_at and _now() >= self._next_at:  # no other caller has tested it meanwhile
                 self._problem = await self._try()
                 self._proven_at = _now()
                 wait_s = self._every_s if self._problem is None else min(RETRY_S, self._every_s)

@@ -1,4 +1,4 @@
-"""What the bot asks Railway. All methods raise SourceError("Railway", …); reads never change anything."""
+"""The bot's reads of Railway. All methods raise SourceError("Railway", …); none changes anything."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from services.domain.usage import ServiceUsage
 MAX_LOG_LINES = 5000  # the schema's own limit
 MEMORY_OVER = timedelta(hours=1)
 NEWEST_WITHIN = timedelta(minutes=5)
-_PATCHES = 100  # commits to the environment that are looked through for changed variables
-_PAGE = 25  # deployments asked for at least: Railway promises no order, so the newest are chosen among more
+_PATCHES = 100  # commits to the environment that are searched for changed variables
+_PAGE = 25  # the least number of deployments requested: Railway promises no order, so the newest are picked from more
 
 _T = TypeVar("_T")
 
 
 class RailwayClient:
-    """One environment of one project. Safe for concurrent use on one event loop; close it with `aclose`.
+    """Reads one environment of one project. Safe for concurrent use on one event loop; close it with `aclose`.
 
-    `serves_s`: for how long an answer serves people who ask the same.
+    `serves_s`: for how many seconds an answer is shared with other people who ask the same.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class RailwayClient:
 
     @property
     def transport(self) -> Transport:
-        """For `services.clients.railway.mutations`, which shares the connections and the memory of the rate limit."""
+        """Shared with `services.clients.railway.mutations`: the connections and the state of the rate limit."""
         return self._transport
 
     @property
@@ -86,7 +86,7 @@ class RailwayClient:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """As Railway last reported it; None before the first answer."""
+        """The rate limit as Railway last reported it; None before the first answer."""
         return self._transport.rate_limit
 
     async def aclose(self) -> None:
@@ -94,20 +94,23 @@ class RailwayClient:
         await self._transport.aclose()
 
     async def read_services(self, expected: Sequence[Service] = ()) -> dict[Service, ServiceState]:
-        """All services of the environment, in one request, whether or not we operate them. One that it does not have is
-        absent; of one of the `expected` that Railway did not report, the state gives the reason."""
+        """Return all services of the environment, in one request, whether or not we operate them.
+
+        A service that the environment does not have is absent. If Railway did not report one of `expected`, its state
+        gives the reason.
+        """
         try:
             data = await self._call_read_services()
         except GraphQLError as exc:
             if exc.field != "config" or not self._may_read_config:
                 return self._parse_what_is_there(exc, expected)
-            # Nothing says that every project token may read it; the last deployment has the replicas then.
+            # Perhaps not every project token may read `config`; the last deployment shows the replicas then.
             self._may_read_config = False
             return await self.read_services(expected)
         return _parse(lambda: self._parse_services(data["environment"]))
 
     async def read_service(self, service: Service) -> ServiceState:
-        """One service; SourceError when the environment does not have it, or Railway does not report it."""
+        """Return one service. Raises SourceError if the environment does not have it, or Railway does not report it."""
         state = find_state(await self.read_services([service]), service)
         if isinstance(state, Unavailable):
             raise SourceError(SOURCE, state.why, retryable=True)
@@ -116,7 +119,7 @@ class RailwayClient:
         return state
 
     async def list_deployments(self, service: Service, *, limit: int = 10) -> list[Deployment]:
-        """The newest `limit` deployments, newest first, whatever became of them."""
+        """List the newest `limit` deployments, newest first, whatever their status."""
         address = await self._address(service)
         variables = {"input": address, "first": max(limit, _PAGE)}
         try:
@@ -130,21 +133,21 @@ class RailwayClient:
         return newest_first(edges)[:limit]
 
     async def read_logs(self, deployment_id: str, *, limit: int = 100, filter: str = "") -> list[LogLine]:  # noqa: A002
-        """The last `limit` lines (at most 5000), oldest first. `filter` is Railway's syntax."""
+        """Return the last `limit` lines (at most 5000), oldest first. `filter` has Railway's syntax."""
         return await self._read_lines("read_logs", "deploymentLogs", deployment_id, limit, filter)
 
     async def read_build_logs(self, deployment_id: str, *, limit: int = 100) -> list[LogLine]:
-        """The last `limit` lines of the build, oldest first."""
+        """Return the last `limit` lines of the build, oldest first."""
         return await self._read_lines("read_build_logs", "buildLogs", deployment_id, limit, "")
 
     async def read_variables(self, service: Service) -> dict[str, Secret]:
-        """The variables that the service's next deployment gets, references resolved."""
+        """Return the variables that the service's next deployment gets, with references resolved."""
         data = await self._transport.call(DOCUMENTS["read_variables"], await self._address(service))
         values: Mapping[str, object] = data.get("variablesForServiceDeployment") or {}
         return _parse(lambda: {name: Secret(str(value)) for name, value in values.items()})
 
     async def list_variable_changes(self, service: Service) -> list[VariableChange]:
-        """Which variables were changed recently, newest first, as far as the environment's history goes; names only."""
+        """List recent changes of variables, newest first, as far as the environment's history goes; names only."""
         service_id = await self.find_service_id(service)
         variables = {"environmentId": self._environment_id, "first": _PATCHES}
         data = await self._transport.call(DOCUMENTS["list_variable_changes"], variables)
@@ -152,14 +155,14 @@ class RailwayClient:
         return _parse(lambda: parse_variable_changes(nodes, service_id))
 
     async def read_auto_deploy(self, service: Service) -> bool:
-        """Whether a push to the service's branch deploys it."""
+        """True if a push to the service's branch deploys it."""
         data = await self._transport.call(DOCUMENTS["read_auto_deploy"], await self._address(service))
         return _parse(lambda: bool(data["serviceInstanceAutoDeployStatus"]["enabled"]))
 
     async def read_metrics(self, now: datetime) -> dict[Service, ServiceUsage]:
-        """What each service uses, by instance, in one request: memory of the last hour, the rest as it is now.
+        """Return each service's usage by instance, in one request: memory of the last hour, the rest as of now.
 
-        A service of which Railway has no metrics is absent.
+        A service for which Railway has no metrics is absent.
         """
         variables = {
             "projectId": self._project_id,
@@ -175,12 +178,12 @@ class RailwayClient:
         return _parse(lambda: parse_metrics([*data["memory"], *data["now"]], names))
 
     async def read_environment_name(self) -> str:
-        """The environment's name in Railway ("production")."""
+        """Return the environment's name in Railway ("production")."""
         data = await self._transport.call(DOCUMENTS["read_environment_name"], {"environmentId": self._environment_id})
         return _parse(lambda: str(data["environment"]["name"]))
 
     async def read_token_reach(self) -> tuple[str, str]:
-        """(project id, environment id) of a project token. Raises SourceError for any other kind of token."""
+        """Return (project id, environment id) of a project token. Raises SourceError for any other kind of token."""
         data = await self._transport.call(DOCUMENTS["read_token_reach"], {})
         return _parse(lambda: (str(data["projectToken"]["projectId"]), str(data["projectToken"]["environmentId"])))
 
@@ -189,9 +192,9 @@ class RailwayClient:
         return await self._transport.call(DOCUMENTS["read_services"], variables)
 
     def _parse_what_is_there(self, error: GraphQLError, expected: Sequence[Service]) -> dict[Service, ServiceState]:
-        """Every service that Railway reported besides its error; the others are unknown, and give the reason.
+        """Return the services that Railway reported beside its error; the others are unknown, with the reason.
 
-        Raises the error when it is about more than single services.
+        Raises the error if it is about more than single services.
         """
         if error.data is None or not all(is_of_one_service(path) for path in error.paths):
             raise error
@@ -217,7 +220,7 @@ class RailwayClient:
         return Service(self._names.get(railways_name, railways_name))
 
     def _parse_one(self, service: Service, node: Mapping[str, Any], config: object) -> ServiceState:
-        """What is odd about one service says nothing of the others."""
+        """Parse one service; if its data are invalid, its state is unknown, and the other services are unaffected."""
         try:
             page = self._service_page(node["serviceId"])
             return _parse(lambda: parse_service(service, node, config, page=page))
@@ -225,7 +228,7 @@ class RailwayClient:
             return ServiceState(service, node["serviceId"], unknown=error.why)
 
     async def find_service_id(self, service: Service) -> str:
-        """Railway's id. Kept once known: ids do not change, and each look-up counts against the rate limit."""
+        """Return Railway's id of the service; cached, because ids do not change and lookups use the rate limit."""
         if service not in self._service_ids:
             data = await self._transport.call(DOCUMENTS["list_service_ids"], {"environmentId": self._environment_id})
             edges = _parse(lambda: data["environment"]["serviceInstances"]["edges"])
@@ -237,7 +240,7 @@ class RailwayClient:
         return self._service_ids[service]
 
     async def _address(self, service: Service) -> dict[str, str]:
-        """How Railway's arguments name a service of our environment."""
+        """The arguments by which Railway identifies a service of our environment."""
         return {
             "projectId": self._project_id,
             "environmentId": self._environment_id,
@@ -257,7 +260,7 @@ class RailwayClient:
 
 
 def _parse(read: Callable[[], _T]) -> _T:
-    """What `read` gives; SourceError when Railway's answer does not have the shape that its schema promises."""
+    """Return what `read` returns. Raises SourceError if Railway's answer has another shape than its schema promises."""
     try:
         return read()
     except (AttributeError, KeyError, TypeError, ValueError) as exc:

@@ -1,8 +1,8 @@
-"""What the bot changes at Railway: one mutation per method, with its document, sent at most once.
+"""The bot's changes at Railway: one mutation per method, sent at most once.
 
-Each takes a `deadline` (time.monotonic() seconds) that is checked as the last thing before the bytes leave, so that a
-process that slept in between sends nothing. All raise SourceError("Railway", …), whose `outcome_unknown`
-is False only when it is certain that Railway did nothing. Nothing here repeats a call.
+Each method takes a `deadline` (time.monotonic() seconds) that is checked last before the bytes are sent, so that a
+process that slept in between sends nothing. All raise SourceError("Railway", …), whose `outcome_unknown` is False only
+if Railway certainly did nothing. Nothing here repeats a call.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from services.clients.railway.transport import SOURCE
 from services.domain.errors import SourceError
 from services.domain.services import Service
 
-# {name: document}; a test validates each against Railway's whole schema.
+# {name: document}; a test validates each against Railway's full schema.
 MUTATIONS: Mapping[str, str] = {
-    # One commit of its own; what a person has staged in the dashboard stays staged.
+    # Makes a separate commit; changes that a person has staged in the dashboard stay staged.
     "commit_patch": "mutation commitPatch($environmentId: String!, $patch: EnvironmentConfig!, $message: String!) "
     "{ environmentPatchCommit(environmentId: $environmentId, patch: $patch, commitMessage: $message) }",
-    # Answers `true` only: the new deployment has to be looked for.
+    # The answer is only `true`: the new deployment has to be searched for.
     "roll_back": "mutation rollBack($id: String!) { deploymentRollback(id: $id) }",
     "redeploy": "mutation redeploy($id: String!) { deploymentRedeploy(id: $id) { id } }",
     "restart": "mutation restart($id: String!) { deploymentRestart(id: $id) }",
     "stop": "mutation stop($id: String!) { deploymentStop(id: $id) }",
     "test_webhook": "mutation testWebhook($url: String!, $payload: String!) "
     "{ webhookTest(url: $url, payload: $payload) }",
-    # `commitSha` is not optional here: without it Railway deploys whatever is newest.
+    # `commitSha` is required here: without it Railway deploys the newest commit.
     "deploy_commit": "mutation deployCommit($environmentId: String!, $serviceId: String!, $commitSha: String!) "
     "{ serviceInstanceDeployV2(environmentId: $environmentId, serviceId: $serviceId, commitSha: $commitSha) }",
     "set_auto_deploy": "mutation setAutoDeploy($input: ServiceInstanceAutoDeployUpdateInput!) "
@@ -36,15 +36,15 @@ MUTATIONS: Mapping[str, str] = {
 
 
 class RailwayMutations:
-    """Shares the client's connections and its memory of the rate limit; the client's owner closes it."""
+    """Changes the client's environment, over its connections and rate limit; the client's owner closes it."""
 
     def __init__(self, client: RailwayClient) -> None:
         self._client = client
 
     async def scale(self, service: Service, regions: Mapping[str, int], *, deadline: float) -> None:
-        """Set the replicas of these regions (`{region: replicas}`, each at least 1); regions not named stay.
+        """Set the replicas of these regions (`{region: replicas}`, each at least 1); other regions stay.
 
-        Never a region removed: nothing proves that a service may have none left.
+        Never removes a region: nothing proves that a service may have none left.
         """
         if not regions or any(count < 1 for count in regions.values()):
             raise ValueError("a region has at least one replica; stop the deployment to get to zero")
@@ -58,25 +58,25 @@ class RailwayMutations:
         await self._change("commit_patch", variables, deadline)
 
     async def roll_back(self, deployment_id: str, *, deadline: float) -> None:
-        """Go back to this deployment: its image and its variables. The answer lacks the new deployment's id."""
+        """Go back to this deployment: its image and its variables. Railway does not return the new deployment's id."""
         self._expect_true(await self._change("roll_back", {"id": deployment_id}, deadline), "deploymentRollback")
 
     async def redeploy(self, deployment_id: str, *, deadline: float) -> str | None:
-        """Deploy this deployment's code again, with the variables of now. The new deployment's id."""
+        """Deploy this deployment's code again, with the current variables. Returns the new deployment's id."""
         data = await self._change("redeploy", {"id": deployment_id}, deadline)
         made = data.get("deploymentRedeploy")
         return str(made["id"]) if isinstance(made, Mapping) and made.get("id") else None
 
     async def restart(self, deployment_id: str, *, deadline: float) -> None:
-        """Restart this deployment: the same id, no build."""
+        """Restart this deployment: same id, no build."""
         self._expect_true(await self._change("restart", {"id": deployment_id}, deadline), "deploymentRestart")
 
     async def stop(self, deployment_id: str, *, deadline: float) -> None:
-        """Stop this deployment's instances; it stays the active one."""
+        """Stop this deployment's instances; it stays the active deployment."""
         self._expect_true(await self._change("stop", {"id": deployment_id}, deadline), "deploymentStop")
 
     async def test_webhook(self, url: str, payload: str, *, deadline: float) -> int:
-        """Let Railway post this payload to the address, once; the HTTP status that it got there."""
+        """Have Railway post this payload to the address, once; return the HTTP status that it got."""
         data = await self._change("test_webhook", {"url": url, "payload": payload}, deadline)
         status = data.get("webhookTest")
         if not isinstance(status, int):
@@ -84,7 +84,7 @@ class RailwayMutations:
         return status
 
     async def deploy_commit(self, service: Service, sha: str, *, deadline: float) -> str | None:
-        """Build and deploy one commit. The new deployment's id."""
+        """Build and deploy one commit. Returns the new deployment's id."""
         variables = {
             "environmentId": self._client.environment_id,
             "serviceId": await self._client.find_service_id(service),
@@ -95,7 +95,7 @@ class RailwayMutations:
         return str(made) if made else None
 
     async def set_auto_deploy(self, service: Service, *, enabled: bool, deadline: float) -> None:
-        """Whether a push to the service's branch deploys it."""
+        """Set whether a push to the service's branch deploys it."""
         wanted = {
             "projectId": self._client.project_id,
             "environmentId": self._client.environment_id,
@@ -112,6 +112,6 @@ class RailwayMutations:
 
     @staticmethod
     def _expect_true(data: Mapping[str, Any], field: str) -> None:
-        """Railway has no other way to say no than an error; anything but `true` says nothing we understand."""
+        """Raise SourceError unless the field is `true`; Railway refuses by an error, so other values are unknown."""
         if data.get(field) is not True:
             raise SourceError(SOURCE, f"it answered {field} with neither true nor an error", outcome_unknown=True)

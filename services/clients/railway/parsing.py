@@ -1,7 +1,7 @@
-"""Parses Railway's responses, tolerant where Railway promises nothing; pure.
+"""Parses Railway's responses, tolerantly where Railway promises nothing; pure.
 
-GraphQL answers what it can: a field that failed is null, or, where the schema forbids null, whatever is around it. Such
-a null must not be read as "none".
+GraphQL returns partial answers: a field that failed is null, or, where the schema forbids null, the object around it.
+Such a null must not be read as "none".
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _DASHBOARD = "https://railway.com"
 
 
 def project_link(project_id: str, environment_id: str) -> str:
-    """The page of a project, with one environment chosen."""
+    """The dashboard page of a project, with one environment selected."""
     return f"{_DASHBOARD}/project/{quote(project_id, safe='')}?environmentId={quote(environment_id, safe='')}"
 
 
 def service_link(project_id: str, environment_id: str, service_id: str) -> str:
-    """The page of a service in one environment."""
+    """The dashboard page of a service in one environment."""
     return (
         f"{_DASHBOARD}/project/{quote(project_id, safe='')}/service/{quote(service_id, safe='')}"
         f"?environmentId={quote(environment_id, safe='')}"
@@ -36,7 +36,7 @@ def service_link(project_id: str, environment_id: str, service_id: str) -> str:
 
 
 def deployment_link(service_page: str, deployment_id: str) -> str:
-    """The same page with one deployment opened."""
+    """The service's page with one deployment opened."""
     return f"{service_page}&id={quote(deployment_id, safe='')}"
 
 
@@ -44,7 +44,7 @@ Json = Mapping[str, Any]
 
 
 def parse_service(service: Service, node: Json, environment_config: object, *, page: str) -> ServiceState:
-    """One `ServiceInstance`. `page` is the dashboard page of the service."""
+    """Parse a `ServiceInstance`. `page` is the dashboard page of the service."""
     latest = node.get("latestDeployment")
     regions = _configured_regions(node, environment_config)
     return ServiceState(
@@ -62,7 +62,7 @@ def parse_service(service: Service, node: Json, environment_config: object, *, p
 
 
 def parse_deployment(node: Json, *, page: str) -> Deployment:
-    """One `Deployment`."""
+    """Parse a `Deployment`."""
     meta = _mapping(node.get("meta"))
     return Deployment(
         id=node["id"],
@@ -85,7 +85,7 @@ def parse_deployment(node: Json, *, page: str) -> Deployment:
 
 
 def parse_variable_changes(nodes: Sequence[Json], service_id: str) -> list[VariableChange]:
-    """What these `EnvironmentPatch`es say of the service's own variables and of the shared ones, newest first."""
+    """The changes of the service's own variables and of shared ones in these `EnvironmentPatch`es, newest first."""
     changes = []
     for node in nodes:
         patch = _mapping(node.get("patch"))
@@ -97,12 +97,12 @@ def parse_variable_changes(nodes: Sequence[Json], service_id: str) -> list[Varia
 
 
 def newest_first(deployments: list[Deployment]) -> list[Deployment]:
-    """Railway promises no order."""
+    """Sort deployments, because Railway promises no order."""
     return sorted(deployments, key=lambda deployment: deployment.created_at, reverse=True)
 
 
 def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
-    """Oldest first, the last `limit`: Railway answers with one line too many."""
+    """The last `limit` lines, oldest first: Railway answers with one line too many."""
     lines = [
         LogLine(
             timestamp=parse_time(node["timestamp"]),
@@ -117,9 +117,9 @@ def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
 
 
 def parse_metrics(results: Sequence[Json], names: Mapping[str, Service]) -> dict[Service, ServiceUsage]:
-    """`MetricsResult`s by service and instance; what belongs to no service of `{service id: service}` is left out.
+    """Group `MetricsResult`s by service and instance; those of a service id that is not in `names` are left out.
 
-    A limit that Railway reports for the service as a whole holds for each of its instances.
+    A limit that Railway reports for the whole service applies to each of its instances.
     """
     found: dict[Service, dict[str, dict[str, list[Sample]]]] = {}
     for result in results:
@@ -133,7 +133,7 @@ def parse_metrics(results: Sequence[Json], names: Mapping[str, Service]) -> dict
     return {service: ServiceUsage(tuple(_instances(by_instance))) for service, by_instance in found.items()}
 
 
-_USED = ("MEMORY_USAGE_GB", "CPU_USAGE", "DISK_USAGE_GB")  # a limit may be reported of what is gone
+_USED = ("MEMORY_USAGE_GB", "CPU_USAGE", "DISK_USAGE_GB")  # no limits: one may be reported for an ended instance
 
 
 def _instances(by_instance: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Iterator[InstanceUsage]:
@@ -155,14 +155,13 @@ def _instances(by_instance: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Ite
 
 
 def parse_time(text: str) -> datetime:
-    """RFC 3339; nanoseconds are cut to microseconds. A time without a zone is UTC."""
+    """Parse RFC 3339; nanoseconds are cut to microseconds. A time without a zone is UTC."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _configured_regions(node: Json, environment_config: object) -> dict[str, int]:
-    """`{region: replicas}` as configured; else as the latest deployment was made; empty when Railway does not report
-    it."""
+    """`{region: replicas}` as configured, else as in the latest deployment; empty if Railway reports neither."""
     config = _mapping(_mapping(_mapping(environment_config).get("services")).get(node["serviceId"]))
     manifest = _mapping(_mapping(_mapping(node.get("latestDeployment")).get("meta")).get("serviceManifest"))
     for deploy in (_mapping(config.get("deploy")), _mapping(manifest.get("deploy"))):
@@ -173,7 +172,7 @@ def _configured_regions(node: Json, environment_config: object) -> dict[str, int
 
 
 def _regions(deploy: Json, *, default_region: str | None) -> dict[str, int]:
-    """`multiRegionConfig` wins over `region` and `numReplicas`, as in Railway's own CLI."""
+    """`{region: replicas}`; `multiRegionConfig` wins over `region` and `numReplicas`, as in Railway's own CLI."""
     counts = {
         region: _whole_number(_mapping(entry).get("numReplicas"))
         for region, entry in _mapping(deploy.get("multiRegionConfig")).items()
@@ -201,7 +200,7 @@ def _text(value: object) -> str | None:
 
 
 def _own_words(value: object) -> str | None:
-    """A developer's text: it is shown to everyone, so sensitive data is removed."""
+    """A developer's text, with sensitive data removed, because it is shown to everyone."""
     text = _text(value)
     return mask_message(text) if text else None
 
@@ -211,21 +210,21 @@ def _whole_number(value: object) -> int | None:
 
 
 _EDGES = ("environment", "serviceInstances", "edges")
-_JUDGED = ("activeDeployments", "latestDeployment")  # without these the active deployment is unknown
+_JUDGED = ("activeDeployments", "latestDeployment")  # without them the active deployment is unknown
 
 
 def is_of_one_service(path: Sequence[object]) -> bool:
-    """Whether an error at this path is about one service, and leaves the others as they are."""
+    """True if an error at this path is about one service and leaves the others as they are."""
     return tuple(path[: len(_EDGES)]) == _EDGES and len(path) > len(_EDGES) and isinstance(path[len(_EDGES)], int)
 
 
 def is_of_a_creator(path: Sequence[object]) -> bool:
-    """Whether an error at this path is about who made a deployment, as when that account is gone."""
+    """True if an error at this path is about the person who made a deployment, as when that account is gone."""
     return "creator" in path
 
 
 def keep_whole_services(data: Mapping[str, Any], paths: Sequence[Sequence[object]]) -> Mapping[str, Any] | None:
-    """The `environment` with the services that can be judged; None when there is no list of them."""
+    """The `environment` with the services whose data are complete enough; None if it has no list of services."""
     environment = data.get("environment")
     instances = environment.get("serviceInstances") if isinstance(environment, dict) else None
     edges = instances.get("edges") if isinstance(instances, dict) else None
@@ -237,7 +236,7 @@ def keep_whole_services(data: Mapping[str, Any], paths: Sequence[Sequence[object
 
 
 def _is_whole(edge: object, failed: set[str]) -> bool:
-    """A field that failed below its own level is there, with what failed in it left out."""
+    """True if the service's deployments can be judged; errors within a deployment leave out only parts of it."""
     node = edge.get("node") if isinstance(edge, dict) else None
     if not isinstance(node, dict) or not isinstance(node.get("activeDeployments"), list):
         return False
@@ -247,7 +246,7 @@ def _is_whole(edge: object, failed: set[str]) -> bool:
 
 
 TOKEN_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # in Railway's words
-# What a GraphQL server says of a document or of its variables before it carries anything out, and of an id it has not.
+# Parts of error messages by which a GraphQL server refuses a document, its variables or an unknown id before acting.
 _REFUSALS = (
     *TOKEN_REFUSALS,
     "not found",
@@ -261,7 +260,7 @@ _REFUSALS = (
     "got invalid value",
     "of required type",
 )
-# Of `extensions.code`, as Apollo's server sets it.
+# Values of `extensions.code`, as Apollo Server sets it.
 _CODES = frozenset(
     {
         "BAD_USER_INPUT",
@@ -275,7 +274,7 @@ _CODES = frozenset(
 
 
 def is_refusal(status: int, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer with errors proves that nothing was done. `status` is the HTTP status it came with."""
+    """True if an answer with errors proves that nothing was done. `status` is its HTTP status."""
     data, errors = answer.get("data"), answer.get("errors")
     if isinstance(data, dict) and any(value is not None for value in data.values()):
         return False

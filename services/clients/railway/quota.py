@@ -12,16 +12,16 @@ from types import MappingProxyType
 
 from services.domain.text import counted
 
-# Railway sets Retry-After on every 429; this is only for an answer from something in between.
+# Railway sets Retry-After on every 429; this is for a 429 from a proxy.
 DEFAULT_RETRY_AFTER_S = 60.0
-_EPOCH_FROM = 1_000_000_000  # numbers from here on are a moment, smaller ones a number of seconds from now
+_EPOCH_FROM = 1_000_000_000  # numbers from here on are seconds since 1970, smaller ones seconds from now
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """As last seen. The window differs by plan and by Railway's own documents, so nothing is assumed about it.
+    """Railway's rate limit as last reported. Its window differs by plan and by document, so none is assumed.
 
-    `reset_at` is None when the header was missing or not understood.
+    `reset_at` is None if the header was missing or not understood.
     """
 
     limit: int
@@ -30,7 +30,7 @@ class RateLimit:
 
 
 def parse_rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimit | None:
-    """The limit that the headers report; None when they do not report it."""
+    """The rate limit in the headers; None if they do not report it."""
     try:
         limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
     except (KeyError, ValueError):
@@ -47,7 +47,7 @@ def parse_retry_after(headers: Mapping[str, str]) -> float:
 
 
 def _parse_reset(text: str, now: datetime) -> datetime | None:
-    """The format is not documented: seconds since 1970, seconds from now, and ISO 8601 are all understood."""
+    """The reset time in an undocumented format: seconds since 1970, seconds from now or ISO 8601."""
     try:
         number = float(text)
     except ValueError:
@@ -67,10 +67,10 @@ def _parse_moment(text: str) -> datetime | None:
 
 
 class Purpose(IntEnum):
-    """What a read is for, the least urgent first: the more urgent, the longer it may still use the rate limit.
+    """The purpose of a read, the least urgent first: the more urgent, the more of the rate limit it may use.
 
-    ANSWER: a person's question. PLAN: a change that a person asks for. WATCH: the bot's own alerts. CHANGE: a run,
-    with its read-backs. EMERGENCY: a break-glass run, which is tried even while Railway refuses reads.
+    ANSWER: a person's question. PLAN: a change that a person requests. WATCH: the bot's own alerts. CHANGE: a run, with
+    its read-backs. EMERGENCY: a break-glass run, which is tried even while Railway refuses reads.
     """
 
     ANSWER = 0
@@ -82,7 +82,7 @@ class Purpose(IntEnum):
 
 @dataclass(frozen=True)
 class Reader:
-    """`person`: the user id that a request counts for; None: the bot itself."""
+    """The origin of a request. `person`: the user id that it counts for; None: the bot itself."""
 
     purpose: Purpose = Purpose.WATCH
     person: str | None = None
@@ -92,13 +92,13 @@ _READER: ContextVar[Reader] = ContextVar("reader", default=Reader())  # noqa: B0
 
 
 def current_reader() -> Reader:
-    """For whom this task reads."""
+    """The reader for which this task reads."""
     return _READER.get()
 
 
 @contextlib.contextmanager
 def reading_for(purpose: Purpose, person: str | None = None) -> Iterator[None]:
-    """What is read within this, in tasks begun within it too, is for this purpose."""
+    """Make all reads in this block, and in tasks started in it, count for this purpose and person."""
     token = _READER.set(Reader(purpose, person))
     try:
         yield
@@ -108,24 +108,24 @@ def reading_for(purpose: Purpose, person: str | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def at_least(purpose: Purpose) -> Iterator[None]:
-    """What is read within this is at least as urgent as `purpose`, and for the same person."""
+    """Make all reads in this block at least as urgent as `purpose`, for the same person."""
     reader = current_reader()
     with reading_for(max(purpose, reader.purpose), reader.person):
         yield
 
 
-ASSUMED_LIMIT = 1000  # requests an hour, Railway's Hobby plan: until the first answer says it
-REPORT_VALID_FOR = timedelta(minutes=1)  # after so long a figure without a reset time is asked for again
+ASSUMED_LIMIT = 1000  # requests per hour, as in Railway's Hobby plan; until the first answer reports the limit
+REPORT_VALID_FOR = timedelta(minutes=1)  # the age at which a figure without a reset time is no longer used
 _HOUR_S = 3600.0
-FLOORS = MappingProxyType({Purpose.ANSWER: 0.4, Purpose.PLAN: 0.25, Purpose.WATCH: 0.15})  # the last: for changes only
+FLOORS = MappingProxyType({Purpose.ANSWER: 0.4, Purpose.PLAN: 0.25, Purpose.WATCH: 0.15})  # below 0.15: only changes
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Parts of the limit, each 0..1.
+    """Parts of the rate limit, each 0..1.
 
-    floors: how much is left untouched by a purpose; what is not named may use all. person: how much one person may
-    cause per hour; the first of it at once.
+    floors: the part that a purpose leaves unused; purposes without a floor may use all. person: the part that one
+    person may use per hour; a whole hour's part is available at once.
     """
 
     floors: Mapping[Purpose, float] = field(default_factory=lambda: FLOORS)
@@ -139,7 +139,7 @@ class _Bucket:
 
 
 class Quota:
-    """Counts what each person caused, and what is under way; what is left is known from Railway's last answer."""
+    """Counts each person's requests and those in progress; Railway's last answer shows what is left of the limit."""
 
     def __init__(self, shares: Shares | None = None) -> None:
         self._shares = shares or Shares()
@@ -149,14 +149,14 @@ class Quota:
         self._people: dict[tuple[Purpose, str], _Bucket] = {}
 
     def begin(self, reader: Reader, now: datetime) -> str | None:
-        """Count a request that is about to leave. A text: it may not, and why; nothing was counted then."""
+        """Count a request that is about to be sent. Returns None, or why it may not be sent and was not counted."""
         why = self._why_kept(reader.purpose, now) or self._take_share(reader, now)
         if why is None:
             self._under_way += 1
         return why
 
     def end(self, reported: RateLimit | None, now: datetime) -> None:
-        """The request that `begin` counted is over, and what its answer says of the limit."""
+        """Count the end of a request that `begin` counted. `reported`: the rate limit in its answer."""
         self._under_way -= 1
         if reported is not None:
             self._reported, self._reported_at = reported, now
@@ -182,7 +182,7 @@ class Quota:
         return f"not asked: you used your share of its rate limit ({share:.0f} per hour); ask again in {wait_s:.0f} s"
 
     def _bucket(self, key: tuple[Purpose, str], share: float, now: datetime) -> _Bucket:
-        """What this person has left, filled up for the time that passed. Full ones are forgotten: they say nothing."""
+        """The person's remaining share, refilled for the time that has passed. Full buckets are dropped."""
         for bucket in self._people.values():
             bucket.left = min(bucket.left + (now - bucket.at).total_seconds() * share / _HOUR_S, share)
             bucket.at = now
@@ -190,7 +190,7 @@ class Quota:
         return self._people.setdefault(key, _Bucket(share, now))
 
     def _current(self, now: datetime) -> RateLimit | None:
-        """None when the figure is of a window that is over, or too old to be believed."""
+        """The last reported limit; None if its window is over, or it is too old to be used."""
         if self._reported is None or self._reported_at is None:
             return None
         ends_at = self._reported.reset_at or self._reported_at + REPORT_VALID_FOR

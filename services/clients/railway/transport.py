@@ -1,4 +1,4 @@
-"""One GraphQL request to Railway. Identical reads share a response; every failure is a SourceError."""
+"""Sends GraphQL requests to Railway. Identical reads share a response; every failure is a SourceError."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ T = TypeVar("T")
 
 
 class SharedReads(Generic[T]):
-    """`serves_s`: how long an answer serves after it arrived. An error serves only those who wait for it already."""
+    """Shares the answer of a read for `serves_s` seconds after it arrived with callers that ask the same.
+
+    An error goes only to the callers that wait for it already.
+    """
 
     def __init__(self, serves_s: float) -> None:
         self._serves_s = serves_s
@@ -42,18 +45,18 @@ class SharedReads(Generic[T]):
         self._running: set[asyncio.Task[T]] = set()
 
     async def read(self, key: str, ask: Callable[[], Coroutine[Any, Any, T]], *, anew: bool) -> T:
-        """The answer. `again`: of a request that begins now; it serves others all the same."""
+        """Return the answer. `anew`: send a new request, whose answer is shared with later callers all the same."""
         task = None if anew else self._newest.get(key)
         if task is None:
             task = self._begin(key, ask)
-        return await asyncio.shield(task)  # a caller that stops waiting does not cancel the request of the others
+        return await asyncio.shield(task)  # a caller that is cancelled does not cancel the request for the others
 
     def forget(self) -> None:
-        """Something was changed: no answer from before serves any more."""
+        """Share no earlier answer any more, because something was changed."""
         self._newest.clear()
 
     async def aclose(self) -> None:
-        """Give up what is under way."""
+        """Cancel the requests in progress."""
         running = list(self._running)
         for task in running:
             task.cancel()
@@ -67,7 +70,7 @@ class SharedReads(Generic[T]):
 
     def _end(self, key: str, task: asyncio.Task[T]) -> None:
         self._running.discard(task)
-        if task.cancelled() or task.exception() is not None:  # looked at, so that asyncio does not complain
+        if task.cancelled() or task.exception() is not None:  # also keeps asyncio from logging an unread exception
             self._drop(key, task)
         else:
             asyncio.get_running_loop().call_later(self._serves_s, self._drop, key, task)
@@ -78,22 +81,22 @@ class SharedReads(Generic[T]):
 
 
 SOURCE = "Railway"
-SERVES_S = 1.5  # how long an answer serves other people who ask the same
-_LONGEST_REASON = 200  # characters of Railway's own words that we pass on
+SERVES_S = 1.5  # for how long an answer is shared with other people who ask the same
+_LONGEST_REASON = 200  # characters of Railway's error message that we pass on
 
 
 class TokenKind(StrEnum):
-    """How a token is presented: a project token (one environment), or one of an account or workspace."""
+    """The kind of a token, which decides its header: a project's (one environment), or an account's or workspace's."""
 
     PROJECT = "project"
     BEARER = "bearer"
 
 
 class GraphQLError(SourceError):
-    """Railway's own error. `field` is the innermost field that it could not answer; None when it does not report it.
+    """An error that Railway reported. `field`: the innermost field that failed; None if Railway does not name it.
 
-    is_refusal: it is certain that nothing was done. data: what it answered beside the error, None for nothing. paths:
-    where each error is in it; an empty one for an error that does not report it.
+    is_refusal: certainly nothing was done. data: the partial answer beside the error, None if there is none. paths: the
+    place of each error in it; empty if Railway does not name it.
     """
 
     def __init__(
@@ -113,17 +116,17 @@ class GraphQLError(SourceError):
 
 
 class NothingDoneError(SourceError):
-    """The request never left, or was turned away at the door: Railway did nothing."""
+    """The request was not sent, or was refused on arrival: Railway did nothing."""
 
     def __init__(self, why: str, *, retryable: bool = False) -> None:
         super().__init__(SOURCE, why, retryable=retryable)
 
 
 class SendDeadline:
-    """Watches one request leave. httpx calls `trace` at each stage, the last time just before it writes.
+    """Checks the deadline of one request. httpx calls `trace` at each stage, the last time just before it writes.
 
-    `deadline` (time.monotonic()) is None for a query, which may leave at any time. `may_have_happened` stays True
-    where a transport traces nothing.
+    `deadline` (time.monotonic()) is None for a query, which may be sent at any time. `may_have_happened` stays True if
+    a transport reports no stages.
     """
 
     def __init__(self, deadline: float | None) -> None:
@@ -131,7 +134,7 @@ class SendDeadline:
         self.may_have_happened = True
 
     async def trace(self, stage: str, _: object) -> None:
-        """Raises NothingDoneError when the deadline has passed."""
+        """Note the stage. Raises NothingDoneError if the deadline has passed."""
         if stage.endswith("connect_tcp.started"):
             self.may_have_happened = False
         elif stage.endswith("send_request_headers.started"):
@@ -139,16 +142,16 @@ class SendDeadline:
             self.may_have_happened = True
 
     def check(self) -> None:
-        """Raises NothingDoneError when the deadline has passed."""
+        """Raise NothingDoneError if the deadline has passed."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise NothingDoneError("the time for sending this was over; it was not sent", retryable=True)
 
 
 class Transport:
-    """Sends documents and gives back `data`. Keeps connections open between calls, and remembers a 429.
+    """Sends documents and returns `data`. Keeps connections open between reads, and remembers a 429.
 
-    `serves_s`: for how long an answer serves people who ask the same; whatever is no person's question is asked again.
-    `quota` decides which reads may leave (`services.clients.railway.quota` says for whom they are).
+    `serves_s`: for how many seconds an answer is shared with people who ask the same; all other reads are sent anew.
+    `quota` decides which reads may be sent (their reader is set in `services.clients.railway.quota`).
     """
 
     def __init__(
@@ -172,8 +175,8 @@ class Transport:
         self._http = httpx.AsyncClient(
             headers=_headers(token, token_kind), timeout=timeout_s, transport=transport, verify=trusted_authorities()
         )
-        # Changes take a new connection each: Railway may close an idle one while a request is being written to it, and
-        # it would then be unknown whether the change arrived.
+        # Each change takes a new connection: Railway may close an idle one while a request is being written to it, and
+        # then it would be unknown whether the change arrived.
         self._http_once = httpx.AsyncClient(
             headers=_headers(token, token_kind),
             timeout=timeout_s,
@@ -183,9 +186,9 @@ class Transport:
         )
 
     async def call(self, document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
-        """The `data` of a query; do not change it, other callers may share it.
+        """Return the `data` of a query; do not modify it, other callers may share it.
 
-        Raises SourceError for anything else, whose reason never holds the token.
+        Raises SourceError for any other answer; its reason never contains the token.
         """
         reader = current_reader()
         key = document + json.dumps(variables, sort_keys=True, default=str)
@@ -194,9 +197,9 @@ class Transport:
         )
 
     async def change(self, document: str, variables: Mapping[str, object], *, deadline: float) -> Mapping[str, Any]:
-        """The `data` of a mutation, which is sent at most once and not after `deadline` (time.monotonic()).
+        """Return the `data` of a mutation, which is sent at most once and not after `deadline` (time.monotonic()).
 
-        Raises SourceError; `outcome_unknown` is set unless it is certain that Railway did nothing.
+        Raises SourceError; `outcome_unknown` is set unless Railway certainly did nothing.
         """
         send_deadline, reader = SendDeadline(deadline), current_reader()
         self._shared.forget()
@@ -206,7 +209,7 @@ class Transport:
             error.outcome_unknown = send_deadline.may_have_happened and not _did_nothing(error)
             raise
         finally:
-            self._shared.forget()  # what was read meanwhile may not show it yet
+            self._shared.forget()  # reads during the change may not show it yet
 
     async def _read(self, document: str, variables: Mapping[str, object], reader: Reader) -> Mapping[str, Any]:
         return await self._call(document, variables, SendDeadline(None), reader)
@@ -231,7 +234,7 @@ class Transport:
         return self._read_data(response)
 
     async def aclose(self) -> None:
-        """Give up the reads under way, and close the connections."""
+        """Cancel the reads in progress and close the connections."""
         await self._shared.aclose()
         await self._http.aclose()
         await self._http_once.aclose()
@@ -244,14 +247,14 @@ class Transport:
     async def _post(self, body: Mapping[str, object], send_deadline: SendDeadline) -> httpx.Response:
         try:
             send_deadline.check()
-            # httpx limits each read on its own; an answer that drips in would take forever.
+            # httpx limits each read on its own; an answer that arrives slowly would never time out.
             async with asyncio.timeout(self._timeout_s):
                 return await self._send(body, send_deadline)
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise SourceError(SOURCE, f"no answer within {self._timeout_s:g} s", retryable=True) from exc
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
             raise NothingDoneError("RAILWAY_API_URL is not a usable http(s) address") from exc
-        except httpx.LocalProtocolError:  # its text, and so its traceback, would quote the header
+        except httpx.LocalProtocolError:  # its text, and so its traceback, would quote the header with the token
             raise NothingDoneError("the token holds a character that a header may not hold") from None
         except httpx.ConnectError as exc:
             raise NothingDoneError(f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
@@ -259,7 +262,7 @@ class Transport:
             raise SourceError(SOURCE, f"cannot be reached ({type(exc).__name__})", retryable=True) from exc
 
     async def _send(self, body: Mapping[str, object], send_deadline: SendDeadline) -> httpx.Response:
-        """A question whose idle connection breaks is asked once more, over a new one."""
+        """Send the request; a query whose idle connection breaks is sent once more, over a new one."""
         if send_deadline.deadline is None:
             with contextlib.suppress(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
                 return await send_bounded(self._http, "POST", self._url, json=body)
@@ -298,14 +301,14 @@ class Transport:
 
 
 def _did_nothing(error: SourceError) -> bool:
-    """Whether it is certain that Railway did nothing."""
+    """True if Railway certainly did nothing."""
     if isinstance(error, GraphQLError):
         return error.is_refusal
     return error.http_status in REFUSED or isinstance(error, NothingDoneError)
 
 
 def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:
-    """In bytes: httpx would refuse a token that is not ASCII with an error that quotes it."""
+    """The headers, as bytes: httpx would refuse a token that is not ASCII with an error that quotes it."""
     name, value = b"Authorization", f"Bearer {token.reveal()}"
     if kind is TokenKind.PROJECT:
         name, value = b"Project-Access-Token", token.reveal()
@@ -313,7 +316,7 @@ def _headers(token: Secret, kind: TokenKind) -> list[tuple[bytes, bytes]]:
 
 
 def _parse_json(response: httpx.Response) -> object:
-    """The body; None when it is no JSON, as with an error page of something in between."""
+    """The body; None if it is not JSON, as with a proxy's error page."""
     try:
         return read_json(response.content)
     except (ValueError, RecursionError):
@@ -327,7 +330,7 @@ def _http_error(status: int) -> SourceError:
 
 
 def _message(error: object) -> str:
-    """Railway's own words, on one line and cut. They may quote what they are about: mask them before they are shown."""
+    """Railway's error message, on one line and cut. It may quote data: mask it before it is shown."""
     message = error.get("message") if isinstance(error, dict) else None
     words = " ".join(str(message or "no reason given").split())
     return words if len(words) <= _LONGEST_REASON else words[: _LONGEST_REASON - 1] + "…"

@@ -1,4 +1,4 @@
-"""The GraphQL documents that read, one file per operation; a test validates each against Railway's whole schema."""
+"""The GraphQL documents of the reads, one file per operation; a test validates each against Railway's full schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _load(path: Path) -> str:
     return document + _DEPLOYMENT if "...deployment" in document else document
 
 
-# {file name without its ending: document}
+# {file name without extension: document}
 DOCUMENTS: Mapping[str, str] = {
     path.stem: _load(path) for path in sorted(_FOLDER.glob("*.graphql")) if not path.stem.startswith("fragment_")
 }
