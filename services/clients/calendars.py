@@ -20,7 +20,7 @@ TIMEOUT_S = 10.0
 _TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx
 _PUBLIC_6 = ipaddress.ip_network("2000::/3")
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]  # a host's addresses; raises OSError
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]  # returns a host's addresses; raises OSError
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:

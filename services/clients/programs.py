@@ -36,18 +36,18 @@ async def run_program(
             # The start is never cancelled: asyncio would kill the program, but not its children.
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await _see_to_its_end(_kill_once_started(starting))
+            await _finish_despite_cancel(_kill_once_started(starting))
             raise
         try:
             code = await process.wait()
         finally:
-            await _see_to_its_end(_kill(process))
+            await _finish_despite_cancel(_kill(process))
         out.seek(0)
         err.seek(0)
         return code, out.read(), err.read()
 
 
-async def _see_to_its_end(killing: Coroutine[None, None, None]) -> None:
+async def _finish_despite_cancel(killing: Coroutine[None, None, None]) -> None:
     """Finish `killing` even if cancelled again, and raise that cancellation afterwards.
 
     A process that is not waited for would stay as a zombie.

@@ -58,7 +58,7 @@ def translated(method: str) -> Iterator[None]:
 
 def _refused(method: str, error: SlackApiError) -> SourceError:
     response = error.response
-    method = _asked(response) or method
+    method = _called_method(response) or method
     status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
     data = getattr(response, "data", None)
     code = str(data.get("error", status)) if isinstance(data, dict) else str(status)
@@ -69,7 +69,7 @@ def _refused(method: str, error: SlackApiError) -> SourceError:
     return SlackRefusedError(method, code, retryable=code in _TRY_LATER, outcome_unknown=code in _MAYBE_DONE)
 
 
-def _asked(response: object) -> str | None:
+def _called_method(response: object) -> str | None:
     """The Slack method that was called: one call of slack_sdk may be several, as for an upload."""
     return str(getattr(response, "api_url", None) or "").rstrip("/").rpartition("/")[2] or None
 

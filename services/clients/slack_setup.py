@@ -62,7 +62,7 @@ async def refusal(call: Awaitable[object]) -> Refused | None:
 
 
 def as_refused(error: SourceError) -> Refused:
-    """The error as a fact."""
+    """The error as the fact that a check reads."""
     code = error.code if isinstance(error, SlackRefusedError) else "no answer"
     return Refused(code, error.why, is_unknown=error.is_outage)
 
@@ -96,10 +96,10 @@ async def connection(slack: SlackClient, app_token: Secret) -> AsyncIterator[Con
         with translated("Socket Mode"):
             socket = await session.ws_connect(url, heartbeat=HELLO_WITHIN_S)
         async with socket:
-            yield Connection(socket, await _greeted(socket))
+            yield Connection(socket, await _receive_hello(socket))
 
 
-async def _greeted(socket: aiohttp.ClientWebSocketResponse) -> Hello:
+async def _receive_hello(socket: aiohttp.ClientWebSocketResponse) -> Hello:
     with translated("Socket Mode"):
         frame = _frame(await socket.receive(timeout=HELLO_WITHIN_S))
     if frame.get("type") == "disconnect":

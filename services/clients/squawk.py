@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.clients.programs import run_program
 
-# Rules that do not apply: `dragonfly migrate` sets timeouts and runs each file in a transaction; number widths are style.
+# Rules that do not apply: `dragonfly migrate` sets both timeouts and runs each file in a transaction; widths are style.
 NOT_OURS = (
     "prefer-robust-stmts",
     "require-lock-timeout",

@@ -142,7 +142,7 @@ class _ReadyAnswer(ApiAnswer):
     services: Lenient[_ReadyServices] = None
 
     @model_validator(mode="after")
-    def _of_a_known_vintage(self) -> Self:
+    def _has_known_keys(self) -> Self:
         if self.ready is None and self.status is None:
             raise ValueError("neither ready nor status")
         return self
@@ -172,7 +172,7 @@ class _StateAnswer(ApiAnswer):
     data: _StateData | None
 
     @model_validator(mode="after")
-    def _counts_where_ok(self) -> Self:
+    def _has_counts_if_ok(self) -> Self:
         if self.ok and self.data is None:
             raise ValueError("no counts")
         return self

@@ -107,14 +107,14 @@ Text = Annotated[str, AfterValidator(clean_text)]
 _T = TypeVar("_T")
 
 
-def _unless_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
+def _none_if_invalid(value: object, read: ValidatorFunctionWrapHandler) -> object:
     try:
         return read(value)
     except ValidationError:
         return None
 
 
-Lenient = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for a field that is absent or has another type
+Lenient = Annotated[_T | None, WrapValidator(_none_if_invalid)]  # None for a field that is absent or has another type
 
 
 class ApiAnswer(BaseModel):

@@ -137,11 +137,11 @@ async def _explain(conn: Connection, queries: Mapping[Query, str]) -> dict[Query
     return {
         query: explain_state(*found[query.name])
         for query in queries
-        if query.name in found and not (_is_of_another(query) and found[query.name][0] == _INSUFFICIENT_PRIVILEGE)
+        if query.name in found and not (_runs_as_other_role(query) and found[query.name][0] == _INSUFFICIENT_PRIVILEGE)
     }
 
 
-def _is_of_another(query: Query) -> bool:
+def _runs_as_other_role(query: Query) -> bool:
     """True if another role than the bot's runs the query and needs the right; the app's rights are looked up."""
     return query.name in OF_THE_OWNER or _is_of_the_app(query.topic)
 

@@ -156,7 +156,7 @@ SOURCE = "database"
 _PASSWORD = "password authentication failed"  # noqa: S105 - the server's sentence
 _CONNECT = (
     (_PASSWORD, "password refused", False),
-    ("wrong password", "password refused", False),  # Supavisor's and SCRAM's words
+    ("wrong password", "password refused", False),  # the message of Supavisor and SCRAM
     (
         "network is unreachable",
         "server not reachable: this machine has no way to its address; if that is IPv6, use the pooler's host",

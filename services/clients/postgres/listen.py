@@ -78,7 +78,7 @@ class Listener:
         return [notice async for notice in conn.notifies(timeout=_PROBE_S, stop_after=1)] != []
 
 
-CHANNEL = "chatops_hints"  # of LISTEN and NOTIFY; `notify_refresh` names it too
+CHANNEL = "chatops_hints"  # for LISTEN and NOTIFY; the query `notify_refresh` names it too
 
 
 async def notify_refresh(conn: Connection) -> None:

@@ -13,8 +13,8 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all
 from services.domain.messages import PAGE, OutboxQueue, RefusedMessage, UnsentMessage, linked_key
 
-OUTBOX_CHANNEL = "chatops_outbox"  # of LISTEN and NOTIFY; `notify_outbox` names it too
-LONGEST_PAUSE = timedelta(minutes=2)  # nothing is postponed for longer than a minute (`bot.delivery.decide`)
+OUTBOX_CHANNEL = "chatops_outbox"  # for LISTEN and NOTIFY; the query `notify_outbox` names it too
+LONGEST_PAUSE = timedelta(minutes=2)  # no message is postponed for longer than 1 min (`bot.delivery.decide`)
 SETTLES_S = 6.0  # a call to Slack takes at most 5 s
 
 

@@ -19,7 +19,7 @@ from services.domain.answers import has_link
 from services.domain.channels import Channel
 from services.domain.notifications import Notification, NotificationState, PageEvent
 
-CHANNEL = "chatops_notifications"  # of LISTEN and NOTIFY; `notify_notifications` names it too
+CHANNEL = "chatops_notifications"  # for LISTEN and NOTIFY; the query `notify_notifications` names it too
 MAX_SUBJECT, MAX_TEXT = 300, 4000  # characters; the table refuses more
 
 

@@ -27,7 +27,7 @@ from services.domain.runs import (
     run_lease,
 )
 
-CHANNEL = "chatops_runs"  # of LISTEN and NOTIFY; the trigger announce_run names it too
+CHANNEL = "chatops_runs"  # for LISTEN and NOTIFY; the trigger announce_run names it too
 
 Resolution = Literal["done", "retry", "abort"]
 

@@ -103,7 +103,7 @@ class RailwayClient:
             data = await self._call_read_services()
         except GraphQLError as exc:
             if exc.field != "config" or not self._may_read_config:
-                return self._parse_what_is_there(exc, expected)
+                return self._parse_partial_answer(exc, expected)
             # Perhaps not every project token may read `config`; the last deployment shows the replicas then.
             self._may_read_config = False
             return await self.read_services(expected)
@@ -191,7 +191,7 @@ class RailwayClient:
         variables = {"environmentId": self._environment_id, "withConfig": self._may_read_config}
         return await self._transport.call(DOCUMENTS["read_services"], variables)
 
-    def _parse_what_is_there(self, error: GraphQLError, expected: Sequence[Service]) -> dict[Service, ServiceState]:
+    def _parse_partial_answer(self, error: GraphQLError, expected: Sequence[Service]) -> dict[Service, ServiceState]:
         """Return the services that Railway reported beside its error; the others are unknown, with the reason.
 
         Raises the error if it is about more than single services.

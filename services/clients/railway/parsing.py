@@ -245,7 +245,7 @@ def _is_whole(edge: object, failed: set[str]) -> bool:
     return "latestDeployment" not in failed or isinstance(node.get("latestDeployment"), dict)
 
 
-TOKEN_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # in Railway's words
+TOKEN_REFUSALS = ("not authorized", "project token not found", "two factor authentication")  # in Railway's messages
 # Parts of error messages by which a GraphQL server refuses a document, its variables or an unknown id before acting.
 _REFUSALS = (
     *TOKEN_REFUSALS,
