@@ -1,1 +1,1 @@
-"""Stands in for the outside world: Postgres, Railway and Slack on one machine. Imported only by tests."""
+"""Stand-ins for Postgres, Railway and Slack on one machine, for the demo and the tests. Only tests import them."""

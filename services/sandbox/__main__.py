@@ -20,19 +20,19 @@ from services.sandbox.environment import NAME, PROD, STAGING, Identity
 from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.sandbox import Sandbox, SandboxSettings
 
-DATA = Path(".sandbox")  # of the folder that it is started in
-# slack_sdk and others use a proxy even for 127.0.0.1, and everything here is there.
+DATA = Path(".sandbox")  # in the folder in which the demo is started
+# slack_sdk and others use a proxy even for 127.0.0.1, where everything here runs.
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 def main() -> int:
-    """Run or reset the demo; the process's exit code."""
+    """Run or reset the demo; return the process's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8800, help="the page's port, or the next free one (default 8800)")
     parser.add_argument("--data", type=Path, default=DATA, help="where everything is kept between starts")
     parser.add_argument("--reset", action="store_true", help="empty what is kept, and end")
     chosen = parser.parse_args()
-    chosen.data = chosen.data.absolute()  # processes are started elsewhere
+    chosen.data = chosen.data.absolute()  # processes are started in another folder
     for name in PROXY_VARIABLES:
         os.environ.pop(name, None)
     try:
@@ -92,7 +92,7 @@ def _reset(directory: Path) -> int:
 
 @contextlib.contextmanager
 def _claim(directory: Path) -> Iterator[None]:
-    """One sandbox on one folder at a time. Raises OperatorError."""
+    """Lock the folder, so that only one sandbox uses it. Raises OperatorError."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
@@ -107,7 +107,7 @@ def _claim(directory: Path) -> Iterator[None]:
 
 
 def _identity(directory: Path) -> Identity:
-    """What a former release began as dev continues as dev: a database belongs to one environment."""
+    """The demo is prod, unless an earlier release began this data as dev: a database belongs to one environment."""
     began = directory / "environment"
     if _given_database() is not None or ((directory / "railway.json").exists() and not began.exists()):
         return Identity()
@@ -121,7 +121,7 @@ def _given_database() -> Secret | None:
 
 
 def _shown(path: Path) -> Path:
-    """As one types it here."""
+    """The path as typed in this folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's database: our own Postgres or the one in SUPABASE_DB_URL, and a drill migration."""
+"""The sandbox's database: its own Postgres or the one in SUPABASE_DB_URL, with the drill's migrations."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ TABLE = "ops.intake_logs"
 
 _MIGRATION = f"-- Is there to be rolled back. No code reads it.\nCOMMENT ON TABLE {TABLE} IS 'Drilled.';\n"
 _ROLLBACK = f"-- Any commit fits the schema afterwards.\nCOMMENT ON TABLE {TABLE} IS NULL;\n"
-DESTRUCTIVE = "20991231000001_forget"  # the newest, once a person plants it
+DESTRUCTIVE = "20991231000001_forget"  # the newest migration once a person adds it on the page
 _FORGET = f"-- No code reads the column.\nALTER TABLE {TABLE} DROP COLUMN IF EXISTS remark;\n"
 _REMEMBER = f"-- Any commit fits the schema afterwards.\nALTER TABLE {TABLE} ADD COLUMN remark text;\n"
 
 
 def plant(directory: Path) -> Path:
-    """Write our migrations and rollbacks, and the drill's, into this folder, which `DRAGONFLY_SQL` may then name.
+    """Write our migrations and rollbacks, and the drill's, into this folder, to which `DRAGONFLY_SQL` can then be set.
 
-    The destructive one is written again if it was there: it may have been applied.
+    The destructive migration is written again if it was there, because it may have been applied.
     """
     is_destructive = _destructive(directory).exists()
     shutil.rmtree(directory, ignore_errors=True)
@@ -43,7 +43,7 @@ def plant(directory: Path) -> Path:
 
 
 def plant_destructive(directory: Path) -> None:
-    """Write the destructive migration and its prepared rollback beside the others. Twice is harmless."""
+    """Write the destructive migration and its prepared rollback beside the others. Safe to repeat."""
     version = DESTRUCTIVE.partition("_")[0]
     (directory / "rollbacks" / f"{version}_rollback.sql").write_text(_REMEMBER, encoding="utf-8")
     _destructive(directory).write_text(_FORGET, encoding="utf-8")
@@ -54,28 +54,27 @@ def _destructive(directory: Path) -> Path:
 
 
 class LocalDatabase:
-    """Starts, stops and prepares it. Implements the page's `Faults`.
+    """Starts, stops and prepares the database. Implements the page's `DatabaseFaults`.
 
-    `sql_directory` has the migrations that it was prepared with: ours, and in our own server the drill's.
+    `sql_directory` has the migrations that it was prepared with: ours, and in our own server also the drill's.
     """
 
     def __init__(self, directory: Path, url: Secret | None, *, environment: str, fast: bool = False) -> None:
-        """`environment`: which it belongs to. `url`: use that database, with this one login for everything; it is
-        migrated, and never stopped.
+        """`environment`: the one it belongs to. `url`: use that database instead, with this login for every role.
 
-        One that belongs to another environment than the sandbox's is refused.
+        A database given by `url` is migrated and never stopped, and refused if it belongs to another environment.
         """
         self._url = url
         self._environment = environment
         self.sql_directory = SQL_DIRECTORY if url else directory / "sql"
-        # One port for its whole life, so that a stopped server comes back at the address that every client uses.
+        # One port for the whole run, so that a restarted server has the address that every client uses.
         self._server = None if url else PostgresServer(directory / "postgres", find_free_port(), fast=fast)
         self.urls: SandboxDatabase
 
     async def start(self) -> None:
-        """Start the server where it is ours, and migrate."""
+        """Start the server if it is ours, and migrate."""
         if self._server is None:
-            assert self._url is not None  # noqa: S101 - the two exclude each other
+            assert self._url is not None  # noqa: S101 - there is either a server or a URL
             await install(self._url, environment=self._environment)
             self.urls = SandboxDatabase(owner=self._url, app=self._url, bot=self._url)
             return
@@ -84,7 +83,7 @@ class LocalDatabase:
         self.urls = await self.prepare(self._environment, DATABASE)
 
     async def prepare(self, environment: str, name: str) -> SandboxDatabase:
-        """One database of our own server, migrated. Raises OperatorError when the server is not ours."""
+        """Prepare and migrate one database of our own server. Raises OperatorError if the server is not ours."""
         if self._server is None:
             raise _not_ours()
         migrations = self.sql_directory / "migrations"
@@ -98,7 +97,7 @@ class LocalDatabase:
             await asyncio.to_thread(self._server.stop)
 
     async def plant_history(self) -> None:
-        """A month on call, where no incident ever was; another database than our own is left as it is."""
+        """Add a month of on-call history if there was never an incident; only in our own database."""
         if self._server is None:
             return
         async with await psycopg.AsyncConnection.connect(self.urls.owner.reveal()) as conn:
@@ -107,7 +106,7 @@ class LocalDatabase:
                 await conn.execute(HISTORY.read_bytes())
 
     async def plant_migration(self) -> str:
-        """Its name. Raises OperatorError when the database, and so the files of its schema, are not ours."""
+        """Add the destructive migration and return its name. Raises OperatorError if the database is not ours."""
         if self._server is None:
             raise _not_ours()
         await asyncio.to_thread(plant_destructive, self.sql_directory)
@@ -117,20 +116,20 @@ class LocalDatabase:
         return self._server is None or self._server.is_running
 
     async def stop_postgres(self) -> None:
-        """Raises OperatorError when the database is not ours to stop."""
+        """Stop the server. Raises OperatorError if it is not ours."""
         if self._server is None:
             raise _not_ours()
         await asyncio.to_thread(self._server.stop)
 
     async def start_postgres(self) -> None:
-        """Raises OperatorError when the database is not ours to start."""
+        """Start the server. Raises OperatorError if it is not ours."""
         if self._server is None:
             raise _not_ours()
         await asyncio.to_thread(self._server.start)
 
 
 async def has_batches(urls: SandboxDatabase) -> bool:
-    """Whether anything was ever uploaded."""
+    """True if a file was ever uploaded."""
     async with await psycopg.AsyncConnection.connect(urls.owner.reveal()) as conn:
         found = await conn.execute("SELECT EXISTS (SELECT FROM intake.simplicity_batches)")
         row = await found.fetchone()

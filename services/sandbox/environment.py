@@ -1,4 +1,4 @@
-"""The environment variables of everything that the sandbox starts: the runbook's, with made-up secrets."""
+"""The environment variables of all processes that the sandbox starts: the runbook's, with made-up secrets."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ verbs = ["read", "ask", "deploy"]
 
 @dataclass(frozen=True)
 class Identity:
-    """How an environment and its bot differ from the others of the workspace.
+    """The differences between one environment, with its bot, and the others of the workspace.
 
-    `channel`: where its bot posts. `prefix`: of the addresses of its stand-ins and its page ("" or "/staging").
-    `mark`: before the first words of each of its bot's messages.
+    `channel`: the one in which its bot posts. `prefix`: of the URLs of its stand-ins and its page ("" or "/staging").
+    `mark`: the start of each of its bot's messages.
     """
 
     environment: str = ENVIRONMENT
@@ -54,7 +54,7 @@ class Identity:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The bot's."""
+        """The bot's variables."""
         return {
             "ENVIRONMENT": self.environment,
             "SUPABASE_MODE": self.environment,
@@ -71,19 +71,19 @@ STAGING = Identity("staging", model.STAGING, "dragonfly-staging", "/staging", "ð
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds; the demo is quicker than production (30, 300, 120), so that a person sees the end before they leave."""
+    """Times in seconds, shorter than in production (30, 300, 120), so that a person sees the end before they leave."""
 
     heartbeat_every_s: float = 10.0
     heartbeat_stale_after_s: float = 45.0
-    soak_s: int = 20  # how long each added replica is watched; the runbook says two minutes
-    alone_after_s: int = 30  # how long approvers may stay silent in an incident; three minutes in production
-    alone_countdown_s: int = 20  # and for a veto afterwards; a minute
-    sign_after_s: float = 0.7  # as in production; tests that take the first answer wait for it
+    soak_s: int = 20  # how long each added replica is watched; 2 min in the runbook
+    alone_after_s: int = 30  # for approvers to answer in an incident, before self-approval; 3 min in production
+    alone_countdown_s: int = 20  # for a veto after that; 1 min in production
+    sign_after_s: float = 0.7  # as in production; tests that read the first answer wait for it
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the stand-ins listen. `page` is `http://host:port`; `api` is the local Railway's edge."""
+    """The URLs of the stand-ins. `page` is `http://host:port`; `api` is the local Railway's edge."""
 
     page: str
     api: str
@@ -100,7 +100,7 @@ class Addresses:
 def service_specs(
     database: SandboxDatabase, timing: Timing, *, page: str, environment: str = ENVIRONMENT
 ) -> tuple[ServiceSpec, ...]:
-    """The three services of the runbook, with the Procfile's commands. `page`: where the stand-ins listen."""
+    """The three services of the runbook, with the Procfile's commands. `page`: the URL of the stand-ins."""
     common = {
         "SUPABASE_MODE": environment,
         "ENVIRONMENT": environment,
@@ -138,7 +138,7 @@ def bot_variables(
     sql_directory: Path,
     identity: Identity | None = None,
 ) -> dict[str, str]:
-    """The bot's environment: only that points at the sandbox."""
+    """The bot's environment variables, which point only at the sandbox."""
     return {
         **(identity or Identity()).variables,
         "SUPABASE_URL": f"https://{PROJECT_REF}.supabase.co",
@@ -169,8 +169,10 @@ def bot_variables(
 
 
 def phone_variables(*, page: str, mail: str) -> dict[str, str]:
-    """Every person who may be on call has a phone and a mailbox. `page`: where the stand-ins listen; `mail`:
-    SMTP_URL."""
+    """Variables that give each person who may be on call a phone and a mailbox.
+
+    `page`: the URL of the stand-ins; `mail`: SMTP_URL.
+    """
     variables = {
         "SMTP_URL": mail,
         "SMTP_FROM": phones.SENDER,
@@ -189,7 +191,7 @@ def phone_variables(*, page: str, mail: str) -> dict[str, str]:
 
 
 def _made_up_jwt() -> str:
-    """Shaped like Supabase's service-role key, and without a real signature."""
+    """A key in the format of Supabase's service-role key, without a real signature."""
     parts = (
         {"alg": "HS256", "typ": "JWT"},
         {"iss": "supabase", "ref": PROJECT_REF, "role": "service_role", "iat": 1764547200, "exp": 2080123200},
@@ -198,11 +200,11 @@ def _made_up_jwt() -> str:
     return ".".join([*encoded, "sandbox-signature-that-opens-nothing-at-all"])
 
 
-STOP_WITHIN_S = 12.0  # the bot flushes what it still has to say
+STOP_WITHIN_S = 12.0  # time for the bot to send its last messages
 
 
 class BotProcess:
-    """One replica of the bot."""
+    """The process of one replica of the bot."""
 
     def __init__(self, variables: Mapping[str, str], *, working_directory: Path, log_file: Path) -> None:
         self.variables = dict(variables)
@@ -220,21 +222,21 @@ class BotProcess:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Start it; does not wait until it is connected."""
+        """Start the process; does not wait until it is connected."""
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         self._process = await spawn((sys.executable, "-m", "bot"), self.variables, self._directory)
         self._copying = asyncio.create_task(self._copy_output(self._process))
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL when that takes too long."""
+        """Send SIGTERM, and SIGKILL after `STOP_WITHIN_S`."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """SIGKILL, as a crash would."""
+        """Send SIGKILL, to simulate a crash."""
         await self._end(signal.SIGKILL)
 
     def last_words(self, lines: int = 15) -> str:
-        """The end of its output, for a person to read when it does not start."""
+        """The last lines of its output, for the error when it does not start."""
         try:
             return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
@@ -259,15 +261,15 @@ class BotProcess:
 
 
 class BotReplicas:
-    """All replicas of one sandbox: what the page kills and starts (`page.faults.BotFaults`)."""
+    """All replicas of one sandbox's bot. Implements the page's `BotFaults`."""
 
     def __init__(self, write_terminal: Callable[[Mapping[str, str]], object]) -> None:
-        """`write_terminal` gives the terminal the variables of a replica."""
+        """`write_terminal` is called with a replica's variables, to update the terminal client."""
         self.all: list[BotProcess] = []
         self._write_terminal = write_terminal
 
     async def switch_script(self, variables: Mapping[str, str]) -> None:
-        """Start every replica again with these variables of a model, or without any of them when there are none."""
+        """Restart every replica with these variables of a language model; with none, the bot has no model."""
         for bot in self.all:
             await bot.stop()
             for name in (*openai.SCRIPT_VARIABLES, "OPENAI_BASE_URL"):
@@ -277,7 +279,7 @@ class BotReplicas:
             await bot.start()
 
     def model(self) -> str:
-        """What answers questions in words; empty: the rules alone."""
+        """The language model that answers questions; empty if the bot answers by rules alone."""
         variables = self.all[0].variables if self.all else {}
         return variables.get("OPENAI_MODEL", "a real model") if "OPENAI_API_KEY" in variables else ""
 
@@ -299,7 +301,7 @@ async def _copy(stream: asyncio.StreamReader, write: Callable[[bytes], object]) 
 
 
 def write_policy(directory: Path, default: str) -> Path:
-    """Write `policy.toml`: the default, and what the sandbox's machine may do. An edited one stays."""
+    """Write `policy.toml`: the default, and the rights of the sandbox's machine. An existing file stays."""
     path = directory / "policy.toml"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
@@ -311,9 +313,9 @@ NAME = "dragonfly"
 
 
 def write_terminal(directory: Path, variables: Mapping[str, str], *, working_directory: Path) -> Path:
-    """Write `dragonfly` into the sandbox's folder: the CLI with the bot's environment and nothing of the caller's.
+    """Write `dragonfly` into the sandbox's folder: the CLI with the bot's variables and none of the caller's.
 
-    Only its owner may read it, as the variables are secrets elsewhere.
+    Only the owner may read it, because outside the sandbox these variables are secrets.
     """
     path = directory / NAME
     path.unlink(missing_ok=True)

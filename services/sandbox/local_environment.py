@@ -20,15 +20,17 @@ from services.sandbox.railway.model import newest_good
 from services.sandbox.slack.workspace import Workspace
 from services.sandbox.web_server import find_free_port
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder with our packages: the checkout, or a wheel's site-packages
+ROOT = Path(__file__).resolve().parents[2]  # the folder of our packages: the checkout, or site-packages for a wheel
 DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
 BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0
 
 
 class LocalEnvironment:
-    """`workspace`: as the environment's app sees it; its `base_url` is where the stand-ins answer. `directory`: for
-    logs and state."""
+    """One environment. `workspace`: as its app sees it; its `base_url` is the URL of the stand-ins.
+
+    `directory`: for logs and state.
+    """
 
     def __init__(
         self, identity: Identity, workspace: Workspace, urls: SandboxDatabase, *, directory: Path, timing: Timing
@@ -49,12 +51,12 @@ class LocalEnvironment:
         self._cleanup = AsyncExitStack()
 
     async def start_railway(self) -> None:
-        """Does not wait for the services."""
+        """Start the local Railway; does not wait for its services."""
         self._cleanup.push_async_callback(self.railway.stop)
         await self.railway.start()
 
     def bot_variables(self, sql_directory: Path) -> dict[str, str]:
-        """Of a replica of the bot, on a port of its own."""
+        """The variables of one replica of the bot, with its own port."""
         place = self.railway.place
         default = (ROOT / "bot" / "config" / "policy.toml").read_text(encoding="utf-8")
         variables = environment.bot_variables(
@@ -74,7 +76,7 @@ class LocalEnvironment:
         }
 
     def write_terminal(self, variables: Mapping[str, str]) -> None:
-        """The terminal's side of the bot, in the environment's folder."""
+        """Write the terminal client of the bot into the environment's folder."""
         own = {
             "DRAGONFLY_ADMIN_DB_URL": self.urls.owner.reveal(),  # for `migrate`; not for the bot
             "DRAGONFLY_URL": variables["BOT_PUBLIC_URL"],  # for `mcp`
@@ -83,7 +85,7 @@ class LocalEnvironment:
         environment.write_terminal(self._directory, {**variables, **own}, working_directory=ROOT)
 
     async def start_bot(self, variables: Mapping[str, str]) -> None:
-        """One replica more; does not wait until it is connected."""
+        """Start one more replica of the bot; does not wait until it is connected."""
         log_file = self._directory / "logs" / f"bot-{len(self.replicas.all) + 1}.log"
         bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
         self.replicas.all.append(bot)
@@ -91,7 +93,7 @@ class LocalEnvironment:
         await bot.start()
 
     async def wait_until_ready(self) -> None:
-        """The services serve and every bot has its connections. Raises OperatorError."""
+        """Wait until the services serve and every bot has its connections. Raises OperatorError."""
         waiting = asyncio.create_task(self.railway.wait_until_serving(READY_WITHIN_S))
         try:
             async with asyncio.timeout(READY_WITHIN_S):
@@ -111,7 +113,10 @@ class LocalEnvironment:
             await asyncio.gather(waiting, return_exceptions=True)
 
     async def send_demo_file(self) -> str | None:
-        """Through the API, where nothing was ever uploaded; why the API did not take it, otherwise None."""
+        """Upload the demo file through the API, if no file was ever uploaded.
+
+        Returns None, or why the API did not accept it.
+        """
         if await has_batches(self.urls):
             return None
         api = DragonflyApi(self.railway.edge_url, Secret(environment.API_KEY), system=RUNBOOK.name)
@@ -124,7 +129,7 @@ class LocalEnvironment:
         return None
 
     async def stop(self) -> None:
-        """Stop what was started, last started first."""
+        """Stop everything that was started, last started first."""
         await self._cleanup.aclose()
 
     def _check_bots(self) -> None:

@@ -1,7 +1,7 @@
 """A local stand-in for OpenAI: one memo for all cases, and a script that answers questions. Neither is a model.
 
-The script chooses reads by the words of the question, and repeats the first lines that tell of something wrong; as a
-draft it repeats the entries of a timeline. The bot checks what it writes as it checks any model.
+The script chooses reads by words in the question, and repeats the first lines that report a problem; as a draft it
+repeats the entries of a timeline. The bot checks its text as it checks any model's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastapi import APIRouter, Body, Header, HTTPException
 PATH = "/openai/v1"
 KEY = "sk-sandbox"
 
-# As a model writes it within the schema of `services.enforcement_worker.memo`.
+# A memo in the schema of `services.enforcement_worker.memo`.
 _MEMO = {
     "summary": "Written by the sandbox, not by a model: serve an information subpoena, then restrain what it finds.",
     "actions": ["information_subpoena", "restraining_notice"],
@@ -29,9 +29,9 @@ _TOKENS_IN, _TOKENS_OUT = 400, 100
 
 
 def build_router(*, thinks_s: float = 1.5) -> APIRouter:
-    """`POST /openai/v1/responses`, in the shape of OpenAI's API reference; 401 for another key than `KEY`.
+    """`POST /openai/v1/responses`, as in OpenAI's API reference; 401 for another key than `KEY`.
 
-    `thinks_s`: how long the script takes for each call, so that people see the steps and can press *Stop*.
+    `thinks_s`: seconds that the script takes per call, so that people see the steps and can press *Stop*.
     """
     router = APIRouter(prefix=PATH)
 
@@ -47,14 +47,14 @@ def build_router(*, thinks_s: float = 1.5) -> APIRouter:
     return router
 
 
-SCRIPT = "demo script, not a model"  # what the footer of an answer names
+SCRIPT = "demo script, not a model"  # shown in the footer of an answer
 SCRIPT_VARIABLES = {
     "OPENAI_API_KEY": KEY,
     "OPENAI_MODEL": SCRIPT,
     "OPENAI_INPUT_USD_PER_MTOK": "0",
     "OPENAI_OUTPUT_USD_PER_MTOK": "0",
 }
-_READS = {  # by what a question says
+_READS = {  # {word in the question: reads}
     "slow": ("queue", "throughput", "heartbeats"),
     "queue": ("queue", "throughput"),
     "fail": ("failed-jobs", "recent-changes"),
@@ -70,7 +70,7 @@ _MOST_CLAIMS, _FEWEST_WORDS = 3, 3
 
 
 def _name_of(body: dict[str, Any]) -> str:
-    """The type of answer that is wanted."""
+    """The name of the requested type of answer."""
     return str(((body.get("text") or {}).get("format") or {}).get("name", ""))
 
 
@@ -91,7 +91,7 @@ def _write(asked: dict[str, Any]) -> dict[str, Any]:
     for line in asked["lines"]:
         if "🔴" not in line["text"] or len(claims) == _MOST_CLAIMS:
             continue
-        part = _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))[0].strip()  # which names whose it is
+        part = _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))[0].strip()  # the first clause names its subject
         if len(part.split()) >= _FEWEST_WORDS and not _MARKS.search(part):
             claims.setdefault(part, {"kind": "observed", "text": part, "evidence": [line["id"]], "quote": part})
     unknown = {"kind": "unknown", "text": "The reads do not show why.", "evidence": [], "quote": ""}
@@ -100,7 +100,7 @@ def _write(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draft(asked: dict[str, Any]) -> dict[str, Any]:
-    """Each entry as it stands, but for paging, which a later reader does not need."""
+    """Each entry unchanged, without those about paging, which a later reader does not need."""
     entries = [one for one in asked["entries"] if "paged" not in one["text"]] or asked["entries"]
     return {"sentences": [{"entry": one["id"], "text": f"{one['text']}."} for one in entries]}
 
@@ -109,7 +109,7 @@ _SCRIPTED = {"ChosenReads": _choose, "WrittenAnswer": _write, "WrittenDraft": _d
 
 
 def response(text: str, *, model: str) -> dict[str, Any]:
-    """A whole response with this text."""
+    """A complete response with this text."""
     content = {"type": "output_text", "text": text, "annotations": []}
     message = {
         "id": f"msg_{uuid.uuid4().hex}",

@@ -1,4 +1,4 @@
-"""Starts and stops the whole world of the bot on one machine, then the bot itself."""
+"""Starts and stops everything that the bot needs on one machine, and the bot itself."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def build_app(
     shortcuts: Sequence[tuple[str, str]] = (),
     switch: Switch | None = None,
 ) -> FastAPI:
-    """Everything that the bot, the tests and a browser reach over HTTP. `commands` are `(name, usage, summary)`."""
+    """The application for the bot, the tests and a browser, over HTTP. `commands` are `(name, usage, summary)`."""
     app = FastAPI(title="Dragonfly sandbox", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(build_slack(workspace))
     app.include_router(build_railway(railway))
@@ -58,21 +58,24 @@ def build_app(
 
 
 async def _show_error(_request: Request, error: Exception) -> JSONResponse:
-    """In the shape that the page shows."""
+    """The error in the shape that the page shows."""
     return JSONResponse({"detail": str(error)}, status_code=409)
 
 
-# What the bot's manifest asks for; a test compares the two.
+# The events in the bot's manifest; a test compares the two.
 SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "message.im", "reaction_added", "reaction_removed"})
 SHORTCUTS = (("incident.escalate_this", "Escalate this"), ("incident.add_todo", "Add a follow-up"))
 REPORT = "Run `make test`: something in the checkout is broken."
 
-Progress = Callable[[str], None]  # one line for the person who waits
+Progress = Callable[[str], None]  # called with one line for the person who waits
 
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """`port`: the page's, or the next free one; 0 takes any. `database_url`: that database instead of our own."""
+    """Settings of a sandbox. `port`: the page's, or the next free one; 0 takes any.
+
+    `database_url`: this database instead of our own.
+    """
 
     directory: Path
     port: int = 8800
@@ -82,14 +85,16 @@ class SandboxSettings:
     send_demo_file: bool = True
     plant_history: bool = False  # incidents of the last month
     fast_database: bool = False  # for tests: without fsync
-    openai_key: Secret | None = None  # a real one: questions in words go to OpenAI
+    openai_key: Secret | None = None  # a real key, with which questions in words go to OpenAI
     identity: Identity = field(default_factory=Identity)
     second: Identity | None = None  # another environment, behind the page's switch
 
 
 class Sandbox:
-    """Postgres, the local Railway with the API and the workers, the local Slack with its page, phones, and the bot; a
-    second environment of them when a person switches to it."""
+    """Postgres, the local Railway with API and workers, the local Slack with its page, phones, and the bot.
+
+    A second environment of them is started when a person switches to it.
+    """
 
     def __init__(self, settings: SandboxSettings, *, progress: Progress) -> None:
         self._settings = settings
@@ -120,7 +125,7 @@ class Sandbox:
         return self._first.railway
 
     async def start(self) -> None:
-        """Return when a person can type `/dragonfly health`. On a failure everything started is stopped again."""
+        """Start everything; return when a person can type `/dragonfly health`. On a failure, stop everything."""
         try:
             await self._start()
         except BaseException:
@@ -179,7 +184,7 @@ class Sandbox:
         await server.serve(self._app)
 
     def _install_second(self) -> Switch | None:
-        """Its app is in the workspace from the start; its processes are not."""
+        """Install the second environment's app in the workspace; its processes are started later."""
         identity = self._settings.second
         if identity is None:
             return None
@@ -192,7 +197,7 @@ class Sandbox:
         return self._switch
 
     async def _start_second(self, identity: Identity, workspace: Workspace) -> None:
-        """Raises OperatorError; what was started is stopped again."""
+        """Start the second environment. Raises OperatorError; then what was started is stopped again."""
         self._progress(f"{identity.environment}, its API, its workers and its bot")
         urls = await self.database.prepare(identity.environment, identity.environment)
         directory = self._settings.directory / identity.environment
@@ -201,7 +206,7 @@ class Sandbox:
             await second.start_railway()
             self._serve_second(second)
             variables = second.bot_variables(self.database.sql_directory)
-            del variables["DRAGONFLY_ONCALL"]  # the phones ring for the first environment only
+            del variables["DRAGONFLY_ONCALL"]  # only the first environment pages people
             second.write_terminal(variables)
             await second.start_bot(variables)
             await second.wait_until_ready()
@@ -216,7 +221,7 @@ class Sandbox:
             await self._send_demo_file(self.second)
 
     def _serve_second(self, second: LocalEnvironment) -> None:
-        """The same addresses as of the first, behind its prefix. A second try serves the newest."""
+        """Serve the same routes as for the first, behind the prefix, in place of those of an earlier attempt."""
         prefix, workspace, railway = second.identity.prefix, second.workspace, second.railway
         routes = self._app.router.routes
         routes[:] = [one for one in routes if not str(getattr(one, "path", "")).startswith(f"{prefix}/")]
@@ -252,7 +257,7 @@ class Sandbox:
 
 
 async def _list_commands() -> list[tuple[str, str, str]]:
-    """`(name, usage, summary)` of each command, asked of the program itself."""
+    """`(name, usage, summary)` of each command, read from `dragonfly help`."""
     process = await spawn((sys.executable, "-m", "bot.cli", "help", "--json"), {}, ROOT)
     printed, complaints = await process.communicate()
     if process.returncode:

@@ -1,5 +1,8 @@
-"""The page's switch between environments. The first one runs from the start; the second is started when it is chosen
-for the first time, so that the demo starts as quickly and stays as small as before."""
+"""The page's switch between environments.
+
+The first environment runs from the start; the second is started when it is chosen for the first time, so that the demo
+starts as quickly and stays as small as without it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from services.sandbox.environment import Identity
 
 @dataclass(frozen=True)
 class Choice:
-    """One environment in the switch. `prefix`: of the addresses of its page."""
+    """One environment in the switch. `prefix`: of its page's URLs."""
 
     name: str
     mark: str
@@ -21,8 +24,10 @@ class Choice:
 
 
 class Switch:
-    """`start_second`: starts everything of it, and returns when a person can type its command. `fill_second`: gives it
-    something to show, once."""
+    """The switch. `start_second`: starts the second environment; returns when a person can type its command.
+
+    `fill_second`: gives it data to show, once.
+    """
 
     def __init__(
         self,
@@ -37,15 +42,15 @@ class Switch:
         self._runs = False
 
     def choices(self) -> list[Choice]:
-        """In the order in which they are shown."""
+        """The environments in the order in which they are shown."""
         return [_choice(self._second, is_running=self._runs), _choice(self._first, is_running=True)]
 
     async def start(self) -> str:
-        """The prefix of the second environment's page, once it runs. Two who ask at once start it once."""
+        """Start the second environment if it does not run; return its page's prefix. Concurrent calls start it once."""
         async with self._starting:
             if not self._runs:
                 await self._start_second()
-                self._runs = True  # also where it can't be filled: a second start would be in the same folder
+                self._runs = True  # even if it can't be filled: a second start would use the same folder
                 await self._fill_second()
         return self._second.prefix
 

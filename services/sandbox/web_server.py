@@ -15,17 +15,19 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from services.domain.errors import OperatorError
 
 OWN_HOSTS = ("127.0.0.1", "localhost")
-KEEP_ALIVE_S = 60  # longer than clients keep theirs: a call on a connection that closes at that moment is lost
+KEEP_ALIVE_S = 60  # longer than the clients' own, because a call on a connection that is being closed is lost
 
 
 def serve_own_hosts_only(app: FastAPI) -> None:
-    """Refuse (400) a foreign name for this machine: after DNS rebinding a browser takes it for the same site."""
+    """Refuse (400) foreign host names for this machine: after DNS rebinding a browser takes them for the same site."""
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(OWN_HOSTS), www_redirect=False)
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Another site must not stop a user's Postgres: browsers send where a page comes from, older ones its origin only.
-    Raises 403."""
+    """Raise HTTPException (403) for requests of other sites, which must not stop a user's Postgres, for example.
+
+    Browsers send the site of a request; older ones only its origin.
+    """
     headers = request.headers
     origin = headers.get("origin")
     is_ours = origin is None or origin.partition("://")[2] == headers.get("host")
@@ -33,7 +35,7 @@ def refuse_other_sites(request: Request) -> None:
         raise HTTPException(403, "Only the sandbox's own page may do this")
 
 
-# Below the ephemeral range, so that no process gets one by chance before ours listens there.
+# Below the ephemeral range, so that no process gets one by chance before ours listens on it.
 UNASKED = range(10_000, 32_768)
 
 
@@ -51,10 +53,10 @@ PORTS_TRIED = 50
 
 
 class WebServer:
-    """One listening socket, taken at once, so that its address is known before the application exists."""
+    """A web server whose socket is opened at once, so that its URL is known before the application exists."""
 
     def __init__(self, wanted_port: int) -> None:
-        """Takes the port, or the next free one; 0 takes any. Raises OperatorError when none is free."""
+        """Take the port, or the next free one; 0 takes any. Raises OperatorError if none is free."""
         self._socket = _listen(wanted_port)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -69,8 +71,8 @@ class WebServer:
         return f"http://{HOST}:{self.port}"
 
     async def serve(self, app: FastAPI) -> None:
-        """Answer requests from now on. Returns when it does."""
-        # The page's live updates never end by themselves, so a stop does not wait for them.
+        """Start to answer requests; return once it does."""
+        # The page's live updates never end by themselves, so `stop` does not wait for them.
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -84,7 +86,7 @@ class WebServer:
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
-        """Close every connection and the port. Does nothing when nothing was served."""
+        """Close all connections and the port."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
@@ -94,14 +96,14 @@ class WebServer:
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the sandbox, which has more to stop than this."""
+        """Leave the signals to the sandbox, which has more to stop than this server."""
         yield
 
 
 def _listen(wanted_port: int) -> socket.socket:
     last = wanted_port + PORTS_TRIED if wanted_port else 1
     for port in range(wanted_port, min(last, 65_536)):
-        # Naming TCP lets asyncio switch Nagle's delay off; without it each answer waits 40 ms for the client's ACK.
+        # With TCP named, asyncio disables Nagle's delay; without it each answer waits 40 ms for the client's ACK.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,5 +1,5 @@
--- What the demo looks back on: a month on call, so that `report` has numbers and a known problem is recognized.
--- Planted without triggers, which keep the times of now.
+-- The demo's history: a month on call, so that `report` has numbers and a known problem is recognized.
+-- Inserted with the triggers disabled, because they would set current times.
 ALTER TABLE chatops.incidents DISABLE TRIGGER USER;
 ALTER TABLE chatops.incident_pages DISABLE TRIGGER USER;
 
@@ -37,17 +37,17 @@ SELECT incident.id, number, number - 1, 'an alert opened it', incident.opened_at
 FROM chatops.incidents AS incident, generate_series(1, incident.pages) AS number
 WHERE incident.chain = '{}';
 
--- The bot was there all the while, so nothing that `report` counts is incomplete.
+-- The bot was installed before all of it, so `report` shows no count as incomplete.
 UPDATE chatops.installation SET created_at = created_at - interval '100 days';
 
--- The database is as old as what is deployed: its migrations are no suspects of what breaks in the first hours.
+-- The migrations are as old as the deployments, so that they are not suspected of problems in the first hours.
 UPDATE chatops.migrations SET executed_at = executed_at - interval '5 hours';
 UPDATE supabase_migrations.schema_migrations SET executed_at = executed_at - interval '5 hours';
 
 ALTER TABLE chatops.incidents ENABLE TRIGGER USER;
 ALTER TABLE chatops.incident_pages ENABLE TRIGGER USER;
 
--- A day of pictures: a busy evening, an import that filled the queue, and two hours in which the bot was down.
+-- A day of minutes for `history`: a busy evening, an import that filled the queue, and 2 h with the bot down.
 INSERT INTO chatops.history (
     minute, pending, completed, failed, api_ms, connections, database_gb, workers, usage
 )

@@ -1,1 +1,1 @@
-"""The demo's web page: a channel that looks like Slack, and the panel of what a person may break."""
+"""The demo's web page: a channel that looks like Slack, and a panel with the faults that a person can cause."""

@@ -1,4 +1,4 @@
-"""The demo's web page as one router: templates, parts, files, and live updates."""
+"""The demo's web page as one router: templates, page parts, files, and live updates."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from services.sandbox.web_server import refuse_other_sites
 
 
 class CommandHint(NamedTuple):
-    """One line of the completion menu: `name` is what follows `/dragonfly`, `usage` what follows the name."""
+    """One line of the completion menu: `name` follows `/dragonfly`, `usage` follows the name."""
 
     name: str
     usage: str
     summary: str
 
 
-KEEP_ALIVE_S = 15.0  # a comment line this often shows that the connection lives
-GATHER_S = 0.03  # several changes within this time are one refresh
+KEEP_ALIVE_S = 15.0  # the interval of comment lines, which show that the connection is alive
+GATHER_S = 0.03  # changes within this time become one refresh
 
 PARTS: dict[ChangeKind, tuple[str, ...]] = {
     ChangeKind.MESSAGE_POSTED: ("timeline", "sidebar"),
@@ -49,7 +49,7 @@ PARTS: dict[ChangeKind, tuple[str, ...]] = {
 
 
 class ChangedParts:
-    """The parts that changed since they were last taken."""
+    """Collects the parts of the page that changed since they were last taken."""
 
     def __init__(self) -> None:
         self._parts: set[str] = set()
@@ -60,7 +60,7 @@ class ChangedParts:
         self._something.set()
 
     async def take(self, timeout_s: float) -> list[str]:
-        """The parts, as soon as there is one; empty after `timeout_s` seconds without any."""
+        """Return the changed parts, as soon as there is one; empty after `timeout_s` without any."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._something.wait()
@@ -75,9 +75,9 @@ class ChangedParts:
 async def live_events(
     workspace: Workspace, railway: LocalRailway, phones: Phones, viewer: str
 ) -> AsyncGenerator[str, None]:
-    """The names of the parts that changed for this person, as events, until the browser goes away.
+    """Yield the names of the parts that changed for this person, as server-sent events, until the browser disconnects.
 
-    It begins with all of them: the page may have missed changes while it loaded or while its tab slept.
+    The first event names all parts, because the page may have missed changes while it loaded or its tab slept.
     """
     changed = ChangedParts()
     changed.add(PARTS[ChangeKind.MISSED])
@@ -111,7 +111,7 @@ async def _watch(changes: AsyncIterator[int], part: str, changed: ChangedParts) 
 FOLDER = Path(__file__).parent
 
 HEADERS = {
-    # Scripts and styles come from our own files only: whatever a message holds, the browser runs none of it.
+    # Scripts and styles come from our own files only, so that the browser runs nothing from a message.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -120,7 +120,7 @@ HEADERS = {
 
 
 class Pages:
-    """The templates with what each of them may use. `values` are the same on every page."""
+    """The templates and their shared values. `values` are the same on every page."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._environment = Environment(
@@ -161,7 +161,7 @@ def build_router(
     """The page of this workspace and this Railway.
 
     `commands` are `(name, usage, summary)`, as `dragonfly help --json` lists them; `shortcuts` are the message
-    shortcuts of the app's manifest, `(callback_id, name)`. `prefix`: what the addresses of this page begin with.
+    shortcuts of the app's manifest, `(callback_id, name)`. `prefix`: the start of this page's URLs.
     """
     router = APIRouter()
     marks, bodies = ReadMarks(), DrawnBodies()
@@ -212,7 +212,7 @@ def build_router(
 
 
 def _build_links(workspace: Workspace) -> APIRouter:
-    """The addresses of messages, as Slack forms them: the message's thread is opened."""
+    """The URLs of messages, in Slack's format: they open the message's thread."""
     router = APIRouter()
 
     @router.get("/archives/{channel}/p{number}")
@@ -228,5 +228,5 @@ async def static(path: str) -> FileResponse:
     file = (STATIC / path).resolve()
     if not file.is_relative_to(STATIC) or not file.is_file():
         raise HTTPException(404, "There is no such file")
-    # "no-cache": asked for again each time, so that a changed file is seen after the next start.
+    # "no-cache": the browser checks for a newer file each time, so that changes show after the next start.
     return FileResponse(file, headers=HEADERS | {"Cache-Control": "no-cache"})

@@ -1,4 +1,4 @@
-"""The panel of the local Railway: what runs, and what a person may break."""
+"""The panel of the local Railway: what runs, and the faults that a person can cause."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ from services.sandbox.slack.workspace import Workspace
 
 
 class DatabaseFaults(Protocol):
-    """Starts and stops what the local Railway does not run."""
+    """Starts and stops the database, which the local Railway does not run."""
 
     def postgres_running(self) -> bool:
-        """Whether the sandbox's Postgres accepts connections."""
+        """True if the sandbox's Postgres accepts connections."""
 
     async def stop_postgres(self) -> None:
-        """Stop it as an outage would: at once, connections cut. Stopping twice is harmless."""
+        """Stop it like an outage: at once, with connections cut. Safe to repeat."""
 
     async def start_postgres(self) -> None:
-        """Start it again on the same data. Starting twice is harmless."""
+        """Start it again on the same data. Safe to repeat."""
 
     async def plant_migration(self) -> str:
-        """Add a pending migration that destroys something; its name. Planting twice is harmless."""
+        """Add a pending migration that drops a column; return its name. Safe to repeat."""
 
 
 class BotFaults(Protocol):
-    """Kills and starts the bot, which no Railway starts again here."""
+    """Kills and starts the bot, which is not a service of the local Railway."""
 
     def bot_running(self) -> bool:
-        """Whether any replica's process runs."""
+        """True if the process of any replica runs."""
 
     async def kill_bot(self) -> None:
-        """Kill every replica as a crash would. Killing twice is harmless."""
+        """Kill every replica, to simulate a crash. Safe to repeat."""
 
     def model(self) -> str:
-        """What answers questions in words; empty: the rules alone."""
+        """The language model that answers questions; empty if the bot answers by rules alone."""
 
     async def switch_script(self, variables: Mapping[str, str]) -> None:
-        """Start the bot again with the variables of the scripted model, or with none."""
+        """Restart the bot with the variables of the scripted model, or with none."""
 
     async def start_bot(self) -> None:
-        """Start the replicas that do not run; does not wait until they are connected. Starting twice is harmless."""
+        """Start the replicas that do not run; does not wait until they are connected. Safe to repeat."""
 
 
-LATENCIES_S = (0.0, 2.0, 10.0)  # what the API can be slowed down to: not at all, noticeably, past every time limit
+LATENCIES_S = (0.0, 2.0, 10.0)  # delays of the API that can be chosen: none, noticeable, longer than every time limit
 RATE_LIMITED_CALLS = 3
 RATE_LIMIT_S = 5.0
-FLOOD = {"/{} doctor": 100, "@{} health": 60}  # what one outsider asks at once, with the app's name, and how often
+FLOOD = {"/{} doctor": 100, "@{} health": 60}  # {line, with the app's name: how often one outsider sends it at once}
 DEPLOYMENTS_SHOWN = 4
 RINGS_SHOWN = 4
 UPLOAD_TIMEOUT_S = 30.0
 
 
 class Panel:
-    """What the template reads."""
+    """The values that the template reads."""
 
     deployments_shown = DEPLOYMENTS_SHOWN
     latencies_s = LATENCIES_S
@@ -98,19 +98,19 @@ class Panel:
         return self.bot.bot_running()
 
     def model(self) -> str:
-        """What answers questions in words: the script, a real model, or nothing but the rules (empty)."""
+        """The language model that answers questions: the script, a real model, or empty for rules alone."""
         return self.bot.model()
 
     def connected(self) -> bool:
-        """Whether the bot holds a Socket Mode connection."""
+        """True if the bot has a Socket Mode connection."""
         return self.workspace.sockets.count > 0
 
     def clock(self, moment: datetime) -> str:
-        """The moment by this machine's clock."""
+        """The moment as local time of this machine."""
         return moment.astimezone().strftime("%H:%M:%S")
 
     def age(self, moment: datetime) -> str:
-        """How long ago, in the largest fitting unit."""
+        """The time since the moment, in the largest fitting unit."""
         seconds = max(int((datetime.now(UTC) - moment).total_seconds()), 0)
         for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
             if seconds >= size:
@@ -138,7 +138,7 @@ class Upload(BaseModel):
 
 
 class Answer(BaseModel):
-    """On a phone that rings: the number of its ring."""
+    """An acknowledgement on a ringing phone: the number of its ring."""
 
     ring: int
 
@@ -148,7 +148,7 @@ class Latency(BaseModel):
 
 
 class Breaking:
-    """What a person may break, and fix. An act starts what it names and is over at once; the panel shows the rest."""
+    """The faults that a person can cause and undo. Each act returns once started; the panel shows the effect."""
 
     def __init__(self, panel: Panel) -> None:
         self._railway = panel.railway
@@ -159,7 +159,7 @@ class Breaking:
         self._slack = panel.workspace.faults
         self._app = panel.workspace.app
         self._outsider = acting_as(panel.workspace, model.OTTO.id)
-        self._floods: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
+        self._floods: set[asyncio.Task[None]] = set()  # a task without a reference may be garbage-collected
 
     async def kill(self, act: Replica) -> None:
         _found(lambda: self._railway.kill(act.replica))
@@ -177,7 +177,7 @@ class Breaking:
         _found(lambda: self._railway.restart(act.service))
 
     async def fill_memory(self, act: Restart) -> dict[str, str]:
-        """The message to the person: the panel shows nothing of it until the limit is met."""
+        """Start a memory ramp. Returns a message for the person, because the panel shows nothing until the limit."""
         _found(lambda: self._railway.fill_memory(act.service))
         return {
             "told": f"The memory of {act.service} climbs: the bot sees it within 30 s, the limit is met after 5 min"
@@ -196,7 +196,7 @@ class Breaking:
         await self._database.start_postgres()
 
     async def plant_migration(self) -> dict[str, str]:
-        """The message to the person: nothing is applied by it."""
+        """Add a destructive migration. Returns a message for the person, because nothing is applied yet."""
         name = await self._database.plant_migration()
         return {"told": f"{name} drops a column and is pending: deploy the API, then type .sandbox/dragonfly migrate"}
 
@@ -207,7 +207,7 @@ class Breaking:
         await self._bot.start_bot()
 
     async def switch_script(self) -> dict[str, str]:
-        """On or off; a real model, whose key came with the environment, is left alone."""
+        """Switch the scripted model on or off; a real model, whose key is in the environment, is left alone."""
         if self._bot.model() not in ("", openai.SCRIPT):
             return {"told": "A real model answers: OPENAI_API_KEY is set in the demo's environment"}
         is_on = bool(self._bot.model())
@@ -217,12 +217,12 @@ class Breaking:
         return {"told": f"The bot starts again with the scripted model {words}"}
 
     async def rate_limit_slack(self) -> dict[str, str]:
-        """The message to the person: nothing on the page changes by it."""
+        """Rate-limit the bot's next calls. Returns a message for the person, because the page shows no change."""
         self._slack.plant("*", FaultKind.RATE_LIMIT, times=RATE_LIMITED_CALLS, seconds=RATE_LIMIT_S)
         return {"told": f"Slack refuses the bot's next {RATE_LIMITED_CALLS} calls, for {RATE_LIMIT_S:g} s each"}
 
     async def upload(self, act: Upload) -> dict[str, str]:
-        """Send a file through the API, as a sender outside would: what the API said of it."""
+        """Upload a file through the API, as an outside sender would; return the API's answer."""
         file = {"file": (act.name, act.content.encode(), "text/csv")}
         headers = {"X-DRAGONFLY-API-KEY": API_KEY}
         async with httpx.AsyncClient(
@@ -235,12 +235,12 @@ class Breaking:
         return {"told": _upload_answer(act.name, answer)}
 
     async def acknowledge(self, act: Answer) -> dict[str, str]:
-        """On the phone itself, as in a pager's app."""
+        """Acknowledge on the phone, as in a pager's app."""
         problem = await self._phones.answer(act.ring)
         return {"problem": problem} if problem else {}
 
     async def flood(self) -> dict[str, str]:
-        """A person without permissions sends as many commands as they can; returns before the bot has answered."""
+        """A person without permissions sends many commands at once; returns before the bot has answered."""
         flooding = asyncio.create_task(self._ask_all())
         self._floods.add(flooding)
         flooding.add_done_callback(self._floods.discard)
@@ -268,7 +268,7 @@ def _upload_answer(name: str, answer: httpx.Response) -> str:
 
 
 def build_panel_router(panel: Panel) -> APIRouter:
-    """One route for each button."""
+    """One route per button."""
     router = APIRouter(prefix="/page/break")
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)

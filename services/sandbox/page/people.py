@@ -1,4 +1,4 @@
-"""What a person does on the page, handed to the local Slack: typing, clicking, submitting, closing."""
+"""Passes a person's acts on the page to the local Slack: typing, clicking, submitting, closing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Say(_Act):
 
 
 class Click(_Act):
-    """A control of a message (`channel` and `ts`) or of a view was used."""
+    """The use of a control in a message (`channel` and `ts`) or a view."""
 
     action_id: str
     block_id: str
@@ -53,7 +53,7 @@ class Submit(_Act):
 
 
 class CloseModal(_Act):
-    """`all_of_them`: the whole stack, as the cross does."""
+    """Closing a modal. `all_of_them`: the whole stack, as the cross does."""
 
     view_id: str
     all_of_them: bool = False
@@ -81,13 +81,13 @@ class OpenHome(_Act):
 
 
 class Outcome(BaseModel):
-    """`problem` is what Slack tells this person, such as `operation_timeout`; None when the app took it."""
+    """The result of an act. `problem`: the error that Slack shows this person, such as `operation_timeout`, or None."""
 
     problem: str | None = None
 
 
 class People:
-    """Every act is over once the app has acknowledged; what it changed arrives over the live connection."""
+    """The acts of people. Each returns once the app has acknowledged; its effects arrive as live updates."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -97,7 +97,7 @@ class People:
             raise NothingThereError("There is no such channel.")
         if act.text.strip():
             await self._actor(act).type(act.channel, act.text.strip(), thread_ts=act.thread_ts or None)
-        return Outcome()  # Slack has answered in the channel
+        return Outcome()  # Slack shows errors in the channel
 
     async def click(self, act: Click) -> Outcome:
         actor = self._actor(act)
@@ -108,16 +108,16 @@ class People:
 
     async def submit(self, act: Submit) -> Outcome:
         await self._actor(act).submit(act.view_id, act.answers)
-        return Outcome()  # what is wrong stands beside the fields
+        return Outcome()  # errors are shown beside the fields
 
     async def close(self, act: CloseModal) -> Outcome:
-        """Closing what is closed already, by another key at the same moment, is no problem."""
+        """Close a modal. One that was closed at the same moment, by another key, is no problem."""
         with suppress(NothingThereError):
             await self._actor(act).close_modal(act.view_id, all_of_them=act.all_of_them)
         return Outcome()
 
     async def dismiss(self, act: Dismiss) -> Outcome:
-        """An ephemeral message goes away, for the one person who sees it."""
+        """Remove an ephemeral message for the person who sees it."""
         message = self._workspace.messages.find(act.channel, act.ts)
         if message and message.visible_to == act.viewer:
             self._workspace.messages.remove(message)
@@ -139,7 +139,7 @@ class People:
 
 
 def build_people_router(workspace: Workspace) -> APIRouter:
-    """One route for each thing that a person can do."""
+    """One route per act."""
     router = APIRouter(prefix="/page", route_class=_Route)
     people = People(workspace)
     acts = (
@@ -158,7 +158,7 @@ def build_people_router(workspace: Workspace) -> APIRouter:
 
 
 class _Route(APIRoute):
-    """A deleted thing that a person uses is reported to them, not to the log."""
+    """Reports the use of a deleted object to the person (409) instead of the log."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

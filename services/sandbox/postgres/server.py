@@ -1,4 +1,4 @@
-"""Runs a real Postgres 16 from the binaries of a wheel, set up as Supabase does.
+"""Runs a real Postgres 16 from the binaries of a wheel, set up like Supabase's.
 
 The wheel's own `get_server()` changes the permissions of parent folders, so it is not used.
 """
@@ -31,8 +31,8 @@ from services.sandbox.web_server import find_free_port
 
 STOP_TIMEOUT_S = 15.0
 
-# Postgres must outlive a Ctrl-C in the terminal until the orderly stop, yet never its parent: it has a session of its
-# own, and this guard ends it (fast shutdown) when the other end of its standard input closes.
+# Postgres must survive Ctrl-C in the terminal until it is stopped in order, but never outlive its parent. So it has its
+# own session, and this guard ends it (fast shutdown) when the other end of its standard input closes.
 GUARD = """
 exec 3<&0
 "$@" 3<&- </dev/null & server=$!
@@ -44,15 +44,15 @@ exit "$code"
 
 
 def read_status(data: Path) -> str:
-    """What the server says of itself: `starting`, `ready`, `stopping`; empty when there is none."""
+    """The server's status by its pid file: `starting`, `ready`, `stopping`; empty if there is none."""
     lines = _pid_file(data)
     return lines[7].strip() if len(lines) > 7 else ""
 
 
 def end_left_over(data: Path) -> None:
-    """End a server that outlived its guard, and remove a pid file whose number now belongs to another program.
+    """End a server that outlived its guard; remove a pid file whose pid now belongs to another program.
 
-    We hold the lock, so no process uses such a server any more.
+    The caller holds the lock, so no process uses such a server any more.
     """
     lines = _pid_file(data)
     if not lines or not lines[0].strip().isdigit():
@@ -68,7 +68,7 @@ def end_left_over(data: Path) -> None:
 
 
 def end_server(process: subprocess.Popen[bytes], data: Path) -> None:
-    """Ask for a fast shutdown, and insist when that takes too long."""
+    """Request a fast shutdown, and an immediate one if that takes too long."""
     pid = next((int(line) for line in _pid_file(data)[:1] if line.strip().isdigit()), None)
     if process.stdin is not None:
         process.stdin.close()
@@ -89,7 +89,7 @@ def _pid_file(data: Path) -> list[str]:
 
 
 def _command_line(pid: int) -> str:
-    """The program and arguments of a process; empty when it is gone."""
+    """The program and arguments of a process; empty if it is gone."""
     if Path("/proc/self/cmdline").exists():  # slim containers have no `ps`
         with contextlib.suppress(OSError):
             return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
@@ -105,7 +105,7 @@ def _signal(pid: int | None, number: signal.Signals) -> None:
 
 
 SUPERUSER = "supabase_admin"  # as on Supabase, where `postgres` is an ordinary owner
-START_TIMEOUT_S = 60.0  # crash recovery of a small cluster on a busy machine
+START_TIMEOUT_S = 60.0  # enough for crash recovery of a small cluster on a busy machine
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -121,15 +121,15 @@ _FAST_SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
-    "scram_iterations": "1",  # 4096 by default, on either side: most of what a login costs
+    "scram_iterations": "1",  # 4096 by default, on both sides, which takes most of a login's time
 }
 
 
 class PostgresServer:
-    """One server and its data. Blocking: call it in a thread from async code.
+    """One server and its data. Its methods block: call them in a thread from async code.
 
     `port`: None takes a free one at each start. `fast`: gives up crash safety and slow hashes, for tests. `lifeline`: a
-    named pipe; the server then lives while some process holds it open for writing, instead of while this process lives.
+    named pipe; the server then lives while any process holds it open for writing, instead of while this process lives.
     """
 
     def __init__(
@@ -145,18 +145,18 @@ class PostgresServer:
 
     @property
     def home(self) -> Path:
-        """Where data, log and passwords really are (as root: not below the folder asked for)."""
+        """The folder that has data, log and passwords; as root not the folder asked for."""
         return self._home.path
 
     @property
     def is_running(self) -> bool:
-        """Whether the server process that this object started is alive."""
+        """True if the server process that this object started is alive."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start, and return when the server accepts connections. Keeps existing data, also after a crash.
 
-        Raises OperatorError when the server cannot start or another process uses the same data.
+        Raises OperatorError if the server cannot start or another process uses the same data.
         """
         if self.is_running:
             return
@@ -171,7 +171,7 @@ class PostgresServer:
             raise
 
     def stop(self) -> None:
-        """Fast shutdown: sessions end, data is safe. Does nothing when nothing runs."""
+        """Shut down fast: sessions end, data is safe. Does nothing if no server runs."""
         process, self._process = self._process, None
         if process is not None:
             end_server(process, self._home.data)
@@ -180,13 +180,13 @@ class PostgresServer:
             self._lock = None
 
     def erase(self) -> None:
-        """Stop, whichever process started it, and delete the data and the passwords for good."""
+        """Stop the server, even if another process started it, and delete the data and the passwords."""
         self.stop()
         end_left_over(self._home.data)
         self._home.erase()
 
     def program(self, name: str) -> Path:
-        """Where one of Postgres's own programs is, of this server's version."""
+        """The path of one of Postgres's own programs, of this server's version."""
         return self._home.binary(name)
 
     def dsn(self, user: str, password: str, database: str) -> str:
@@ -194,7 +194,7 @@ class PostgresServer:
         return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{quote(database)}"
 
     def superuser_dsn(self, database: str = "postgres") -> str:
-        """Only to make the owner, as Supabase does for its customers; nothing of ours runs as superuser."""
+        """The superuser's connection string, for creating the owner, as Supabase does, and nothing else."""
         return self.dsn(SUPERUSER, self._home.passwords()[SUPERUSER], database)
 
     def password(self, role: str) -> str:
@@ -220,7 +220,7 @@ class PostgresServer:
         self._lock = lock
 
     def _initialise(self) -> None:
-        """Make the cluster, aside first: an interrupted `initdb` leaves nothing that looks finished."""
+        """Create the cluster under another name first, so that an interrupted `initdb` never looks finished."""
         if self._home.data.exists():
             return
         unfinished, password_file = self._home.data.with_suffix(".new"), self._home.run / "password"
@@ -299,7 +299,7 @@ DATABASE = "dragonfly"
 
 @dataclass(frozen=True)
 class SandboxDatabase:
-    """Connection strings, one a role."""
+    """The connection strings of one database, one per role."""
 
     owner: Secret
     app: Secret
@@ -309,7 +309,7 @@ class SandboxDatabase:
 def prepare_cluster(
     server: PostgresServer, *, environment: str = "dev", migrations: Path = MIGRATIONS, name: str = DATABASE
 ) -> SandboxDatabase:
-    """Make owner and database where they are missing, migrate as the owner, and set the roles' passwords.
+    """Create the owner and the database if they are missing, migrate as the owner, and set the roles' passwords.
 
     Blocking; call it in a thread from async code. Safe to repeat at each start.
     """
@@ -327,7 +327,7 @@ def dsns(server: PostgresServer, database: str) -> SandboxDatabase:
 
 
 def make_owner(server: PostgresServer) -> None:
-    """The only thing done as superuser."""
+    """Create the owner unless it exists: the only thing done as superuser."""
     with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
         if not _exists(conn, "SELECT FROM pg_roles WHERE rolname = %s", OWNER):
             conn.execute(
@@ -338,16 +338,16 @@ def make_owner(server: PostgresServer) -> None:
 
 
 def make_database(server: PostgresServer, name: str, *, template: str = "template0") -> None:
-    """Make a database as the owner, unless it exists."""
+    """Create a database as the owner, unless it exists."""
     with psycopg.connect(dsns(server, "template1").owner.reveal(), autocommit=True) as conn:
         if not _exists(conn, "SELECT FROM pg_database WHERE datname = %s", name):
-            # Our templates are small: copying their files costs half of what writing them through the log does.
+            # Our templates are small: copying their files takes half as long as writing them through the log.
             command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
             conn.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
 
 
 def give_passwords(server: PostgresServer, database: str) -> None:
-    """Let app and bot log in. The migrations make the roles without a password."""
+    """Set the passwords of app and bot, because the migrations create these roles without one."""
     with psycopg.connect(dsns(server, database).owner.reveal(), autocommit=True) as conn:
         for role in (APP, BOT):
             command = sql.SQL("ALTER ROLE {} PASSWORD {}")

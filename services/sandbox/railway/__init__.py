@@ -1,1 +1,1 @@
-"""A local Railway: the GraphQL endpoint over services that really run as processes."""
+"""A local Railway: the GraphQL endpoint, and services that really run as processes."""

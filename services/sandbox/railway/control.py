@@ -1,4 +1,4 @@
-"""The local Railway over HTTP, and `/control/railway/…` to inject faults."""
+"""The local Railway over HTTP, and `/control/railway/…` for operating it and injecting faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from services.sandbox.web_server import refuse_other_sites
 
 
 class ReplicaOrder(BaseModel):
-    """`replica` is an id of the state."""
+    """`replica` is a replica's id in the state."""
 
     replica: str
 
@@ -45,7 +45,7 @@ class ServiceOrder(BaseModel):
 
 
 class DeployOrder(ServiceOrder):
-    """`sha` is at least 7 characters of a commit of the state."""
+    """`sha` is at least the first 7 characters of a commit in the state."""
 
     sha: str
 
@@ -57,13 +57,13 @@ class ScaleOrder(ServiceOrder):
 
 
 class LatencyOrder(BaseModel):
-    """Added to every request to the API's public address."""
+    """Seconds added to every request to the API's public address."""
 
     seconds: Annotated[float, Field(ge=0, le=600)]
 
 
 def build_control_router(railway: LocalRailway) -> APIRouter:
-    """404 says what does not exist, 422 what is malformed."""
+    """The routes below `/control/railway`: 404 names what does not exist, 422 what is malformed."""
     router = APIRouter(prefix="/control/railway", dependencies=[Depends(refuse_other_sites)])
 
     @router.get("/state")
@@ -116,7 +116,7 @@ def _add_fault_orders(router: APIRouter, railway: LocalRailway) -> None:
 
     @router.post("/faults")
     async def faults(order: Faults) -> dict[str, Any]:
-        """All of them at once: what is left out is off."""
+        """Set all faults at once: what is left out is off."""
         return _state_after(railway, lambda: railway.set_faults(order))
 
 
@@ -129,12 +129,12 @@ def _state_after(railway: LocalRailway, act: Callable[[], object]) -> dict[str, 
 
 
 SCHEMA = build_schema((Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8"))
-LIMIT_PER_HOUR = 10_000  # the Pro plan's
+LIMIT_PER_HOUR = 10_000  # as in Railway's Pro plan
 _HOUR_S = 3600
 
 
 class GraphQLEndpoint:
-    """Answers one request after the other; counts them against the hour's limit."""
+    """Answers requests one after the other and counts them against the hourly limit."""
 
     def __init__(self, railway: LocalRailway, *, limit_per_hour: int = LIMIT_PER_HOUR) -> None:
         self._railway = railway
@@ -144,14 +144,14 @@ class GraphQLEndpoint:
         self._root = {name: partial(_resolve, railway, resolver) for name, resolver in {**QUERIES, **MUTATIONS}.items()}
 
     async def answer(self, request: Request) -> Response:
-        """One HTTP request."""
+        """Answer one HTTP request."""
         await asyncio.sleep(self._railway.faults.delay_s)
         response = self._refuse() or await self._execute(request)
         response.headers.update(self._count())
         return response
 
     def _refuse(self) -> Response | None:
-        """What the switched-on faults and the rate limit make of any request."""
+        """The refusal due to an active fault or the rate limit; None if there is none."""
         faults = self._railway.faults
         if faults.http_status == 429:
             return _too_many(faults.retry_after_s)
@@ -176,7 +176,7 @@ class GraphQLEndpoint:
             result = execute_sync(SCHEMA, read, self._root, variable_values=variables)
         else:
             result = ExecutionResult(None, list(read))
-        # Without data it failed before execution: no valid document, or no fitting variables.
+        # Without data it failed before execution, because the document or its variables are invalid.
         return JSONResponse(result.formatted, 400 if result.data is None and not _was_executed(result) else 200)
 
     def _why_refused(self, headers: Mapping[str, str]) -> str | None:
@@ -204,9 +204,9 @@ def _resolve(railway: LocalRailway, resolver: Resolver, _info: GraphQLResolveInf
     return resolver(railway, arguments)
 
 
-@lru_cache(maxsize=256)  # a client sends the same few documents, and reading one costs most of an answer
+@lru_cache(maxsize=256)  # a client sends the same few documents, and parsing takes most of the time of an answer
 def _read_document(document: str) -> DocumentNode | tuple[GraphQLError, ...]:
-    """Valid against the schema; otherwise what is wrong with it."""
+    """Parse the document; return it, or its errors if it does not fit the schema."""
     try:
         read = parse(document)
     except GraphQLError as error:
@@ -223,14 +223,14 @@ def _too_many(retry_after_s: int) -> Response:
 
 
 def build_router(railway: LocalRailway, *, limit_per_hour: int = LIMIT_PER_HOUR) -> APIRouter:
-    """`POST /railway/graphql/v2` and `/control/railway/…`."""
+    """The routes `POST /railway/graphql/v2` and `/control/railway/…`."""
     router = build_railway_router(railway, limit_per_hour=limit_per_hour)
     router.include_router(build_control_router(railway))
     return router
 
 
 def build_railway_router(railway: LocalRailway, *, limit_per_hour: int = LIMIT_PER_HOUR) -> APIRouter:
-    """`POST /railway/graphql/v2`: Railway without the switches."""
+    """The route `POST /railway/graphql/v2`: Railway without the control routes."""
     router = APIRouter()
     endpoint = GraphQLEndpoint(railway, limit_per_hour=limit_per_hour)
 

@@ -10,17 +10,17 @@ from uuid import uuid4
 import aiohttp
 from aiohttp import web
 
-# Headers of one connection, not of the message (RFC 9110 §7.6.1); the server frames its answer itself.
+# Headers of a connection, not of the message (RFC 9110 §7.6.1); the server sets its own for its answer.
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-_NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # what the caller left out stays out
+_NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # not added if the caller did not send them
 _NO_ANSWER = {"status": "error", "code": 502, "message": "Application failed to respond"}
 _UNLIMITED = aiohttp.ClientTimeout(total=None, connect=5)
 
 
 class Edge:
-    """Listens on one port for as long as the sandbox runs. `latency_s` is added to every request."""
+    """Forwards requests on one port for as long as the sandbox runs. `latency_s` is added to every request."""
 
     def __init__(self, find_ports: Callable[[], list[int]], http: aiohttp.ClientSession) -> None:
         self.latency_s = 0.0
@@ -32,12 +32,12 @@ class Edge:
 
     @property
     def url(self) -> str:
-        """Without a slash at the end."""
+        """The edge's URL, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self, port: int) -> None:
-        """Listen; 0 takes any free port. Raises OSError when the port is taken."""
-        # Cancelled when the caller hangs up, so that a frozen replica does not collect requests.
+        """Listen; 0 takes any free port. Raises OSError if the port is taken."""
+        # Cancelled when the caller disconnects, so that requests do not pile up at a frozen replica.
         self._server = web.ServerRunner(
             web.Server(self._forward, handler_cancellation=True, access_log=None), shutdown_timeout=1.0
         )
@@ -47,7 +47,7 @@ class Edge:
         self.port = self._server.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop listening and drop what is open."""
+        """Stop listening and close open connections."""
         if self._server:
             await self._server.cleanup()
 
@@ -81,7 +81,7 @@ async def _copy(upstream: aiohttp.ClientResponse, request: web.BaseRequest) -> w
     try:
         async for chunk in upstream.content.iter_any():
             await response.write(chunk)
-    except aiohttp.ClientError:  # the replica died half-way: the caller must not take the answer for whole
+    except aiohttp.ClientError:  # the replica died in the middle: the caller must see that the answer is incomplete
         if request.transport:
             request.transport.close()
     else:

@@ -1,4 +1,7 @@
-"""What the faulty commits of the demo run instead of the product: `python -m services.sandbox.railway.faulty <how>`."""
+"""The program that faulty commits of the demo run instead of the product.
+
+Run as `python -m services.sandbox.railway.faulty crash`, or with `answer-503`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ FAULTY_MODULE = "services.sandbox.railway.faulty"
 
 
 class Unavailable(BaseHTTPRequestHandler):
-    """Alive, so that Railway's health check passes; of no use for anything else."""
+    """Passes Railway's health check, and answers 503 to everything else."""
 
     def do_GET(self) -> None:
         """Answer 200 on /api/live and 503 elsewhere."""
@@ -24,7 +27,7 @@ class Unavailable(BaseHTTPRequestHandler):
         self._answer(503)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """One line per request, as the product's own server writes it."""
+        """Write one line per request, like the product's own server."""
         sys.stdout.write(f"{self.address_string()} {format % args}\n")
 
     def _answer(self, status: int) -> None:
@@ -37,14 +40,14 @@ class Unavailable(BaseHTTPRequestHandler):
 
 
 def crash() -> NoReturn:
-    """End as a process does whose module fails at import: a traceback on stderr, exit code 1."""
+    """End like a process whose module fails at import: with a traceback on stderr and exit code 1."""
     raise FileNotFoundError(2, "No such file or directory", "config/fee_schedule.toml")
 
 
 def answer_503(port: int) -> None:
     """Serve until SIGTERM."""
     server = ThreadingHTTPServer(("127.0.0.1", port), Unavailable)
-    # shutdown() waits for serve_forever(), which this very thread runs.
+    # In another thread, because shutdown() waits for serve_forever(), which this thread runs.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     server.serve_forever(poll_interval=0.1)
     server.server_close()

@@ -34,20 +34,20 @@ from services.sandbox.railway.snapshot import Snapshot, view_service
 
 
 class Changes:
-    """A counter that can be waited for. Many changes between two reads are one tick, so no reader falls behind."""
+    """A counter that can be waited for. Changes between two reads become one tick, so that no reader falls behind."""
 
     def __init__(self) -> None:
         self.count = 0
         self._watchers: set[asyncio.Event] = set()
 
     def tick(self) -> None:
-        """Say that something changed."""
+        """Record a change."""
         self.count += 1
         for watcher in self._watchers:
             watcher.set()
 
     async def subscribe(self) -> AsyncIterator[int]:
-        """The counter now, and again after each change."""
+        """Yield the counter now, and again after each change."""
         watcher = asyncio.Event()
         self._watchers.add(watcher)
         try:
@@ -59,14 +59,14 @@ class Changes:
             self._watchers.discard(watcher)
 
 
-KEPT_DEPLOYMENTS = 50  # a service
+KEPT_DEPLOYMENTS = 50  # per service
 FORMAT = 1
 
 Json = Mapping[str, Any]
 
 
 def read_state(path: Path) -> Json:
-    """The file's content; empty when there is none or it is of another format: then everything starts again."""
+    """The file's content; empty if there is none or it has another format: then everything starts anew."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -75,7 +75,7 @@ def read_state(path: Path) -> Json:
 
 
 def write_state(path: Path, project_id: str, environment_id: str, services: Sequence[ServiceRunner]) -> None:
-    """Replaces the file at once, so that a crash leaves the old one. Raises OSError."""
+    """Replace the file in one step, so that a crash leaves the old one. Raises OSError."""
     state = {
         "format": FORMAT,
         "project_id": project_id,
@@ -88,7 +88,7 @@ def write_state(path: Path, project_id: str, environment_id: str, services: Sequ
 
 
 def restore_service(service: ServiceRunner, saved: Json, commits: tuple[Commit, ...]) -> DeploymentRecord | None:
-    """Put the saved deployments into the service. The one that was active, to be resumed; None when there was none."""
+    """Load the saved deployments into the service; return the one that was active, to be resumed, or None."""
     service.id = saved["id"]
     service.regions = dict(saved["regions"])
     service.auto_deploy = saved["auto_deploy"]
@@ -97,7 +97,7 @@ def restore_service(service: ServiceRunner, saved: Json, commits: tuple[Commit, 
     active = next((record for record in service.deployments if record.id == saved["active"]), None)
     for record in service.deployments:
         if record is not active and not record.status.is_failed:
-            record.status = DeploymentStatus.REMOVED  # whatever it was: none of its processes runs any more
+            record.status = DeploymentStatus.REMOVED  # because none of its processes runs any more
     return active
 
 
@@ -124,7 +124,7 @@ def _dump_deployment(record: DeploymentRecord) -> Json:
 
 
 def _load_deployment(saved: Json, commits: tuple[Commit, ...]) -> DeploymentRecord | None:
-    """None when its commit is not in the history any more."""
+    """The saved deployment; None if its commit is not in the history any more."""
     commit = find_commit(commits, saved["sha"])
     if commit is None:
         return None
@@ -143,18 +143,18 @@ def _load_deployment(saved: Json, commits: tuple[Commit, ...]) -> DeploymentReco
 
 logger = logging.getLogger(__name__)
 
-PAGE_USER = "Sandbox page"  # the creator of what a person starts in the panel
+PAGE_USER = "Sandbox page"  # the creator of deployments that a person starts in the panel
 
 
 class NotFoundError(LookupError):
-    """No such service, replica, deployment or commit; the text says which."""
+    """There is no such service, replica, deployment or commit; the text names it."""
 
 
 class LocalRailway:
-    """Start it inside the event loop that it shall live in; `stop` leaves no process behind.
+    """The local Railway. Start it in the event loop in which it is used; `stop` leaves no process behind.
 
-    `directory` keeps the state file; `working_directory` is where the processes start. `edge_port` 0 takes any free
-    port. `token` is accepted as a project token and as a bearer token.
+    `directory` holds the state file; `working_directory` is that of the processes. `edge_port` 0 takes any free port.
+    `token` is accepted as a project token and as a bearer token.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class LocalRailway:
         self.place = Place(str(uuid4()), str(uuid4()), environment_name, working_directory)
         self.pace = pace or Pace()
         self.services: dict[str, ServiceRunner] = {}
-        self.patches: list[PatchRecord] = []  # of this start
+        self.patches: list[PatchRecord] = []  # since this start
         self._specs = tuple(services)
         self._state_file = directory / "railway.json"
         self._edge_port = edge_port
@@ -185,13 +185,13 @@ class LocalRailway:
 
     @property
     def edge_url(self) -> str:
-        """The API's public address, without a slash at the end. Known after `start`."""
+        """The API's public address, without a slash at the end; empty before `start`."""
         return self._edge.url if self._edge else ""
 
     async def start(self) -> None:
-        """Open the edge, and deploy each service, or resume what was deployed. Does not wait for them."""
+        """Open the edge, and deploy each service, or resume its last deployment. Does not wait for them."""
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
-        # The edge passes bodies on as they are, compressed or not.
+        # The edge forwards bodies unchanged, compressed or not.
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
@@ -215,7 +215,7 @@ class LocalRailway:
             await self._http.close()
 
     async def wait_until_serving(self, timeout_s: float) -> None:
-        """Until each service's active deployment is SUCCESS. Raises TimeoutError."""
+        """Wait until each service's active deployment is SUCCESS. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             async for _ in self.subscribe():
                 actives = [service.active for service in self.services.values()]
@@ -236,7 +236,7 @@ class LocalRailway:
         )
 
     def subscribe(self) -> AsyncIterator[int]:
-        """A number at once, and another after each change; changes in quick succession come as one."""
+        """Yield a number at once, and another after each change; changes in quick succession become one."""
         return self._changes.subscribe()
 
     def deploy(self, service: str, sha: str, *, creator: str = PAGE_USER) -> DeploymentRecord:
@@ -247,7 +247,7 @@ class LocalRailway:
         return self.find_service(service).deploy(commit, creator=creator)
 
     def scale(self, service: str, replicas: int) -> None:
-        """At least 1: Railway has no service with no replica, only a stopped deployment."""
+        """Set the number of replicas, at least 1: Railway has stopped deployments, but no service without a replica."""
         if replicas < 1:
             raise ValueError("a service has at least one replica; stop its deployment instead")
         self.find_service(service).scale({REGION: replicas})
@@ -267,7 +267,7 @@ class LocalRailway:
         self.find_replica(replica_id).kill()
 
     def fill_memory(self, service_name: str) -> None:
-        """Let the metrics of a service show memory that climbs to its limit, where its replicas are killed."""
+        """Let the service's metrics show memory that rises to its limit, at which its replicas are killed."""
         service = self.find_service(service_name)
         replicas = service.active.replicas if service.active else []
         now = datetime.now(UTC)
@@ -275,7 +275,7 @@ class LocalRailway:
         service.meter.start_ramp(now)
 
     def freeze(self, replica_id: str) -> None:
-        """Stop a replica's process in its tracks."""
+        """Pause a replica's process."""
         self.find_replica(replica_id).freeze()
 
     def thaw(self, replica_id: str) -> None:
@@ -298,26 +298,26 @@ class LocalRailway:
         self._changes.tick()
 
     def remember_patch(self, patch: Json, message: str | None) -> str:
-        """Keep what was committed to the environment; its id."""
+        """Record a commit to the environment; return its id."""
         self.patches.append(PatchRecord(patch, message))
         return self.patches[-1].id
 
     def find_service(self, name_or_id: str) -> ServiceRunner:
-        """Raises NotFoundError."""
+        """The service with this name or id. Raises NotFoundError."""
         for service in self.services.values():
             if name_or_id in (service.spec.name, service.id):
                 return service
         raise NotFoundError(f"no service {name_or_id}")
 
     def find_replica(self, replica_id: str) -> Replica:
-        """Among the active deployments. Raises NotFoundError."""
+        """The replica, searched among the active deployments. Raises NotFoundError."""
         for service in self.services.values():
             if replica := service.find_replica(replica_id):
                 return replica
         raise NotFoundError(f"no replica {replica_id}")
 
     def find_deployment(self, deployment_id: str) -> tuple[ServiceRunner, DeploymentRecord]:
-        """Raises NotFoundError."""
+        """The service and the deployment with this id. Raises NotFoundError."""
         for service in self.services.values():
             for record in service.listed():
                 if record.id == deployment_id:
@@ -350,6 +350,6 @@ class LocalRailway:
         place, services = self.place, tuple(self.services.values())
         try:
             write_state(self._state_file, place.project_id, place.environment_id, services)
-        except OSError as exc:  # a full disk must not end what runs
+        except OSError as exc:  # a full disk must not stop the services
             logger.warning("The local Railway cannot save its state: %s", exc.strerror)
         self._changes.tick()

@@ -1,4 +1,4 @@
-"""The local Railway's metrics: what its processes really use, and what a person makes up to see a ramp."""
+"""The local Railway's metrics: the real usage of its processes, and a made-up memory ramp."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 KEPT = timedelta(hours=1)
 EVERY = timedelta(seconds=30)
-LIMIT_GB = 0.5  # of each instance; its processes use a fraction of it
+LIMIT_GB = 0.5  # per instance, whose processes use a fraction of it
 CPU_LIMIT = 2.0
-FLAT, RAMP_FROM, RAMP_PER_MIN = 0.4, 0.7, 0.06  # of the limit, for a made-up ramp: it began five minutes ago
+FLAT, RAMP_FROM, RAMP_PER_MIN = 0.4, 0.7, 0.06  # parts of the limit, for a ramp that began 5 min before its start
 _GB = 1e9
 
 
@@ -26,14 +26,14 @@ class Point:
 
 
 class Meter:
-    """Keeps an hour of one service's instances. `measure` looks at its processes, at most every `EVERY`."""
+    """Keeps the metrics of one service's instances for 1 h. `measure` adds points, at most one per `EVERY`."""
 
     def __init__(self) -> None:
         self.points: dict[str, deque[Point]] = {}
         self._ramp_since: datetime | None = None
 
     def start_ramp(self, now: datetime) -> None:
-        """Memory has been climbing for five minutes after a flat hour, and continues up to its limit."""
+        """Make up memory that has been rising for 5 min after a flat hour, and continues up to its limit."""
         self._ramp_since = now
         moments = [now - EVERY * n for n in range(int(KEPT / EVERY) - 1, 0, -1)]
         for points in self.points.values():
@@ -41,17 +41,17 @@ class Meter:
             points.extend(Point(moment, self._ramp_gb(moment), 0.01) for moment in moments)
 
     def stop_ramp(self) -> None:
-        """Memory is what it is again."""
+        """Report real memory again."""
         self._ramp_since = None
 
     @property
     def is_full(self) -> bool:
-        """Whether a made-up ramp has met the limit by now: the system kills the process."""
+        """True if a made-up ramp has reached the limit, at which the system kills the process."""
         newest = max((points[-1].memory_gb for points in self.points.values() if points), default=0.0)
         return self._ramp_since is not None and newest >= LIMIT_GB
 
     def measure(self, pids: dict[str, int], now: datetime) -> None:
-        """Add a point per instance. `pids`: by instance id; those that run."""
+        """Add a point per running instance. `pids`: by instance id."""
         for instance_id, pid in pids.items():
             points = self.points.setdefault(instance_id, deque())
             if points and now - points[-1].at < EVERY:
@@ -69,13 +69,13 @@ class Meter:
         return self._ramp_gb(now)
 
     def _ramp_gb(self, moment: datetime) -> float:
-        assert self._ramp_since is not None  # noqa: S101 - the caller asked
+        assert self._ramp_since is not None  # noqa: S101 - the caller has checked or set it
         minutes = (moment - self._ramp_since).total_seconds() / 60
         return min(max(RAMP_FROM + RAMP_PER_MIN * minutes, FLAT), 1.0) * LIMIT_GB
 
 
 def _resident_gb(pid: int) -> float:
-    """0.1 where the system does not tell."""
+    """The process's resident memory in GB; 0.1 if the system does not report it."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
@@ -88,7 +88,7 @@ _VALUES: dict[str, Callable[[Point], float]] = {
     "MEMORY_LIMIT_GB": lambda _: LIMIT_GB,
     "CPU_USAGE": lambda point: point.cpu,
     "CPU_LIMIT": lambda _: CPU_LIMIT,
-    "NETWORK_RX_GB": lambda point: point.memory_gb / 100,  # made up: nothing here counts bytes
+    "NETWORK_RX_GB": lambda point: point.memory_gb / 100,  # made up: network traffic is not measured here
     "NETWORK_TX_GB": lambda point: point.memory_gb / 50,
 }
 
@@ -96,7 +96,7 @@ _VALUES: dict[str, Callable[[Point], float]] = {
 def answer_metrics(
     meter: Meter, service_id: str, measurements: Sequence[str], since: datetime
 ) -> Iterator[dict[str, Any]]:
-    """`MetricsResult`s grouped by service and instance; a measurement that is not taken here has none."""
+    """`MetricsResult`s grouped by service and instance; measurements that are not taken here are left out."""
     for instance_id, points in meter.points.items():
         for kind in measurements:
             values = [
@@ -110,6 +110,6 @@ def answer_metrics(
 
 
 def parse_moment(text: str) -> datetime:
-    """As GraphQL hands it over; without a zone it is UTC."""
+    """Parse a GraphQL time; without a zone it is UTC."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ from services.sandbox.railway.faulty import FAULTY_MODULE
 
 
 class Behaviour(StrEnum):
-    """What a deployment of the commit does. All good commits run the same code under another SHA."""
+    """The behavior of a commit's deployments. All good commits run the same code under different SHAs."""
 
     GOOD = "good"
     CRASHES = "crashes at start"
@@ -29,7 +29,7 @@ class Commit:
     behaviour: Behaviour = Behaviour.GOOD
 
 
-# Oldest first. The last good one is what a new sandbox deploys; the good ones before it are its past.
+# Oldest first. A new sandbox deploys the last good one; the good ones before it are its past deployments.
 HISTORY: tuple[Commit, ...] = (
     Commit("3f1c9a7be04d52c86a91f0d7e35b284cc60a19de", "Accept Excel's semicolons in CSV uploads", "Ana Ruiz"),
     Commit("8d02b64ef7731a5c9e4418b0c2f96d53a7e0b14f", "Index failed jobs by their last update", "Tom Okafor"),
@@ -50,23 +50,23 @@ HISTORY: tuple[Commit, ...] = (
 
 
 def find_commit(commits: tuple[Commit, ...], sha: str) -> Commit | None:
-    """The one commit that begins with `sha` (at least 7 characters); None when there is none."""
+    """The one commit that begins with `sha` (at least 7 characters); None if there is none."""
     found = [commit for commit in commits if len(sha) >= 7 and commit.sha.startswith(sha.lower())]
     return found[0] if len(found) == 1 else None
 
 
 def newest_good(commits: tuple[Commit, ...]) -> Commit:
-    """The last commit that works."""
+    """The newest commit that works."""
     return next(commit for commit in reversed(commits) if commit.behaviour is Behaviour.GOOD)
 
 
 @dataclass
 class Faults:
-    """All off by default.
+    """The faults of the GraphQL endpoint, all off by default.
 
     `http_status`: answer this instead (429 comes with `retry_after_s`). `delay_s`: wait before every answer.
-    `malformed`: answer something that is no JSON. `refuse_token`: as if the token had been revoked.
-    `ignore_changes`: mutations answer `true`, and nothing follows.
+    `malformed`: answer invalid JSON. `refuse_token`: as if the token had been revoked. `ignore_changes`: mutations
+    answer `true`, and nothing changes.
     """
 
     http_status: int | None = None
@@ -81,7 +81,7 @@ REGION = "europe-west4-drams3a"  # one of Railway's region ids
 
 
 class InstanceStatus(StrEnum):
-    """The values of Railway's `DeploymentInstanceStatus` that happen here."""
+    """The values of Railway's `DeploymentInstanceStatus` that occur here."""
 
     CREATED = "CREATED"
     RUNNING = "RUNNING"
@@ -97,8 +97,8 @@ class InstanceStatus(StrEnum):
 class ServiceSpec:
     """One service. `command` as in the Procfile ("python", "-m", "services.api"); "python" is this interpreter.
 
-    `healthcheck_path` None: a deployment counts as soon as its processes are started, as with Railway.
-    `is_public`: the edge forwards to it.
+    `healthcheck_path` None: a deployment succeeds as soon as its processes are started, as with Railway. `is_public`:
+    the edge forwards to it.
     """
 
     name: str
@@ -110,11 +110,11 @@ class ServiceSpec:
 
     @property
     def start_command(self) -> str:
-        """As Railway shows it."""
+        """The command as Railway shows it."""
         return " ".join(self.command)
 
     def command_of(self, commit: Commit) -> tuple[str, ...]:
-        """What really runs for a commit."""
+        """The command that really runs for a commit."""
         faulty = {Behaviour.CRASHES: "crash", Behaviour.ANSWERS_503: "answer-503"}.get(commit.behaviour)
         if faulty:
             return (sys.executable, "-m", FAULTY_MODULE, faulty)
@@ -124,14 +124,14 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long things take, in seconds: short, so that a demo is not boring."""
+    """Durations in seconds, short, so that a demo is not boring."""
 
     appear_after_s: float = 0.3  # a new deployment is not listed at once
     initialize_s: float = 0.3
     build_s: float = 1.5
     healthcheck_timeout_s: float = 30.0
     healthcheck_every_s: float = 0.2
-    draining_s: int = 25  # SIGTERM, this long, SIGKILL; the API gives its requests 20
+    draining_s: int = 25  # from SIGTERM to SIGKILL; the API gives its requests 20
     shutdown_s: float = 6.0  # the same when the sandbox itself ends
     restart_delay_s: float = 0.5
     max_restarts: int = 3  # Railway's default is 10
@@ -139,7 +139,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Place:
-    """Where everything lives. The ids are UUIDs; `directory` is where the processes start."""
+    """The environment's ids (UUIDs) and name; `directory` is the working directory of the processes."""
 
     project_id: str
     environment_id: str
@@ -147,7 +147,7 @@ class Place:
     directory: Path
 
     def variables_of(self, service_id: str, service_name: str) -> dict[str, str]:
-        """What Railway itself adds to a service's variables."""
+        """The variables that Railway itself adds to a service's."""
         return {
             "RAILWAY_PROJECT_ID": self.project_id,
             "RAILWAY_ENVIRONMENT_ID": self.environment_id,

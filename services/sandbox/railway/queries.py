@@ -72,7 +72,7 @@ def answer_config(services: Sequence[ServiceRunner]) -> Answer:
 
 
 def answer_deploy_config(service: ServiceRunner) -> Answer:
-    """How a service is to be deployed."""
+    """The `deploy` part of a service's config."""
     return {
         "startCommand": service.spec.start_command,
         "multiRegionConfig": {region: {"numReplicas": count} for region, count in service.regions.items()},
@@ -80,7 +80,7 @@ def answer_deploy_config(service: ServiceRunner) -> Answer:
 
 
 def answer_patch(record: PatchRecord, place: Place) -> Answer:
-    """An `EnvironmentPatch`, the values of its variables hidden."""
+    """An `EnvironmentPatch` with the values of its variables hidden."""
     services = {
         service_id: {**change, "variables": {key: {"value": "*****"} for key in change.get("variables") or {}}}
         for service_id, change in (record.patch.get("services") or {}).items()
@@ -120,12 +120,12 @@ def answer_connection(nodes: Sequence[Mapping[str, Any]], *, has_more: bool = Fa
 
 
 def answer_time(moment: datetime) -> str:
-    """As Railway writes it: milliseconds and a Z."""
+    """A time as Railway writes it: milliseconds and a Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_active(record: DeploymentRecord) -> bool:
-    """By the schema's words "deployed and running": one that crashed is not, one that was stopped still is."""
+    """True if it is "deployed and running" as the schema means it: a stopped one is, a crashed one is not."""
     return record.status.value in ("SUCCESS", "DEPLOYING")
 
 
@@ -136,18 +136,18 @@ def _answer_instance(replica: Replica) -> Answer:
 Arguments = Mapping[str, Any]
 Resolver = Callable[[LocalRailway, Arguments], Any]
 
-MAX_LOG_LINES = 5000  # the schema's words: "defaults 100, max 5000"
-NOT_AUTHORIZED = "Not Authorized"  # Railway says it of everything that a token may not see
+MAX_LOG_LINES = 5000  # the schema: "defaults 100, max 5000"
+NOT_AUTHORIZED = "Not Authorized"  # Railway's error for anything that a token may not see
 
 
 def check_environment(railway: LocalRailway, environment_id: str) -> None:
-    """A project token sees one environment."""
+    """Raise GraphQLError for another environment, because a project token sees only one."""
     if environment_id != railway.place.environment_id:
         raise GraphQLError(NOT_AUTHORIZED)
 
 
 def find_service(railway: LocalRailway, service_id: str) -> ServiceRunner:
-    """By its id only."""
+    """The service with this id. Raises GraphQLError."""
     for service in railway.services.values():
         if service.id == service_id:
             return service
@@ -155,7 +155,7 @@ def find_service(railway: LocalRailway, service_id: str) -> ServiceRunner:
 
 
 def find_deployment(railway: LocalRailway, deployment_id: str) -> tuple[ServiceRunner, DeploymentRecord]:
-    """A deployment that is listed by now."""
+    """A deployment that is listed by now. Raises GraphQLError."""
     try:
         return railway.find_deployment(deployment_id)
     except NotFoundError:
@@ -203,7 +203,7 @@ def _deployment(railway: LocalRailway, arguments: Arguments) -> Any:
 
 
 def _deployments(railway: LocalRailway, arguments: Arguments) -> Any:
-    """The newest `first`, in no order."""
+    """The newest `first` deployments, in no order."""
     wanted = arguments["input"]
     found = [
         (service, record)
@@ -233,7 +233,7 @@ def _build_logs(railway: LocalRailway, arguments: Arguments) -> Any:
 
 
 def _logs(railway: LocalRailway, arguments: Arguments, choose: Callable[[DeploymentRecord], LogBuffer]) -> Any:
-    """One line more than asked for, as the real one does."""
+    """One line more than requested, as Railway answers."""
     limit = arguments.get("limit") or 100
     if not 0 < limit <= MAX_LOG_LINES:
         raise GraphQLError(f"limit must be between 1 and {MAX_LOG_LINES}")
@@ -245,7 +245,7 @@ def _logs(railway: LocalRailway, arguments: Arguments, choose: Callable[[Deploym
 def _variables(railway: LocalRailway, arguments: Arguments) -> Any:
     check_environment(railway, arguments["environmentId"])
     if arguments.get("serviceId") is None:
-        return {}  # nothing is shared here
+        return {}  # the local Railway has no shared variables
     return find_service(railway, arguments["serviceId"]).variables()
 
 
@@ -257,7 +257,7 @@ def _environment_patches(railway: LocalRailway, arguments: Arguments) -> Any:
 
 
 def _metrics(railway: LocalRailway, arguments: Arguments) -> Any:
-    """Grouped by service and instance only, as the bot asks."""
+    """Grouped by service and instance only, as the bot requests them."""
     check_environment(railway, arguments.get("environmentId") or railway.place.environment_id)
     since, now = parse_moment(arguments["startDate"]), datetime.now(UTC)
     results: list[Answer] = []
@@ -291,7 +291,7 @@ _CREATOR = "Project token"
 
 
 def _rollback(railway: LocalRailway, arguments: Arguments) -> bool:
-    """Image and variables of that time. The answer lacks the new deployment's id."""
+    """Deploy the image and variables of that time. The answer does not contain the new deployment's id."""
     service, record = find_deployment(railway, arguments["id"])
     if not record.can_rollback:
         raise GraphQLError("Deployment cannot be rolled back")
@@ -301,7 +301,7 @@ def _rollback(railway: LocalRailway, arguments: Arguments) -> bool:
 
 
 def _redeploy(railway: LocalRailway, arguments: Arguments) -> Any:
-    """The same code, the variables of now."""
+    """Deploy the same code with the current variables."""
     service, record = find_deployment(railway, arguments["id"])
     if not record.can_redeploy:
         raise GraphQLError("Deployment cannot be redeployed")
@@ -325,7 +325,7 @@ def _stop(railway: LocalRailway, arguments: Arguments) -> bool:
 
 
 def _deploy(railway: LocalRailway, arguments: Arguments) -> str:
-    """Without a commit the newest, whatever it does: why the bot never leaves it out."""
+    """Deploy a commit; without one the newest, even a faulty one, so the bot always names one."""
     check_environment(railway, arguments["environmentId"])
     service = find_service(railway, arguments["serviceId"])
     sha = arguments.get("commitSha") or railway.commits[-1].sha
@@ -338,7 +338,7 @@ def _deploy(railway: LocalRailway, arguments: Arguments) -> str:
 
 
 def _patch(railway: LocalRailway, arguments: Arguments) -> str:
-    """Replicas by region, and variables; `null` removes one."""
+    """Set replicas by region, and variables; `null` removes one."""
     check_environment(railway, arguments["environmentId"])
     patch = arguments.get("patch") or {}
     changes = patch.get("services") or {}

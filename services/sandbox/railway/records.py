@@ -1,4 +1,4 @@
-"""A deployment as the local Railway keeps it."""
+"""The local Railway's records of deployments and patches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from services.domain.deployments import DeploymentStatus
 from services.sandbox.railway.model import Behaviour, Commit, InstanceStatus, newest_good
 from services.sandbox.railway.replica import LogBuffer, Replica
 
-CURRENT_SINCE = timedelta(hours=5)  # longer than any check looks back for a deploy
+CURRENT_SINCE = timedelta(hours=5)  # longer than any check looks back for a deployment
 
 
 @dataclass(frozen=True)
 class PatchRecord:
-    """One commit to the environment. `patch` may hold values of variables, which are never answered."""
+    """One commit to the environment. `patch` may hold values of variables, which no answer contains."""
 
     patch: Mapping[str, Any]
     message: str | None
@@ -27,10 +27,10 @@ class PatchRecord:
 
 @dataclass
 class DeploymentRecord:
-    """`served`: it was SUCCESS once, so its image can be rolled back to.
+    """One deployment. `served`: it was SUCCESS once, so a rollback to its image is possible.
 
-    `variables` are those that it was made with; None for one of an earlier start of the sandbox, whose values (the
-    database's port, say) hold no more. They are secret and stay in memory.
+    `variables` are those with which it was made; None for one of an earlier start of the sandbox, whose values (the
+    database's port, for example) are not valid any more. They are secret and stay in memory.
     """
 
     commit: Commit
@@ -56,13 +56,13 @@ class DeploymentRecord:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it has instances, and all of them ended in an orderly way."""
+        """True if it has instances, and all of them ended in order."""
         ended = (InstanceStatus.EXITED, InstanceStatus.STOPPED)
         return bool(self.replicas) and all(replica.status in ended for replica in self.replicas)
 
     @property
     def own_variables(self) -> dict[str, str]:
-        """What only a deployment has."""
+        """The variables that differ by deployment."""
         return {
             "RAILWAY_DEPLOYMENT_ID": self.id,
             "RAILWAY_GIT_COMMIT_SHA": self.commit.sha,
@@ -71,13 +71,13 @@ class DeploymentRecord:
         }
 
     def become(self, status: DeploymentStatus) -> None:
-        """Change the status, and note when."""
+        """Set the status and its time."""
         self.status = status
         self.status_updated_at = datetime.now(UTC)
         self.served = self.served or status is DeploymentStatus.SUCCESS
 
     def follow_replicas(self) -> bool:
-        """Let SUCCESS and CRASHED follow what the replicas do. Whether the status changed."""
+        """Update SUCCESS and CRASHED by the state of the replicas. True if the status changed."""
         statuses = {replica.status for replica in self.replicas}
         if self.status is DeploymentStatus.SUCCESS and statuses == {InstanceStatus.CRASHED}:
             self.become(DeploymentStatus.CRASHED)
@@ -89,14 +89,14 @@ class DeploymentRecord:
 
 
 def current_deployment(commits: tuple[Commit, ...]) -> DeploymentRecord:
-    """Of the newest good commit, as if made some hours ago: what breaks in the first minutes is not blamed on it."""
+    """A deployment of the newest good commit, dated some hours ago, so that it is not suspected of new problems."""
     commit = newest_good(commits)
     moment = datetime.now(UTC) - CURRENT_SINCE
     return DeploymentRecord(commit, commit.author, visible_at=moment, created_at=moment, served=True)
 
 
 def past_deployments(commits: tuple[Commit, ...]) -> list[DeploymentRecord]:
-    """Deployments of the good commits before the newest, as if a day apart: they can be rolled back to."""
+    """Deployments of the good commits before the newest, dated 1 day apart, for rollbacks."""
     now = datetime.now(UTC) - CURRENT_SINCE
     current = newest_good(commits)
     before = [commit for commit in commits[: commits.index(current)] if commit.behaviour is Behaviour.GOOD]

@@ -1,4 +1,4 @@
-"""One replica: a process, its log, and what happens when it exits."""
+"""One replica: its process, its log, and its restarts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from uuid import uuid4
 from services.sandbox.railway.model import InstanceStatus, Pace
 from services.sandbox.web_server import find_free_port
 
-KEPT_LINES = 5000  # a deployment: what one query may ask for
+KEPT_LINES = 5000  # per deployment: the most that one query may request
 LONGEST_LINE = 65_536  # bytes; longer lines are cut
 
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One line."""
+    """One line of a log."""
 
     timestamp: datetime
     severity: str
@@ -40,11 +40,11 @@ class LogBuffer:
         self.entries: deque[LogEntry] = deque(maxlen=KEPT_LINES)
 
     def write(self, message: str, *, severity: str = "info", replica_id: str | None = None) -> None:
-        """Append a line of now."""
+        """Append a line with the current time."""
         self.entries.append(LogEntry(datetime.now(UTC), severity, message, replica_id))
 
     def write_output(self, raw: str, *, severity: str, replica_id: str) -> None:
-        """Append a line of a process. A JSON line brings its own level and message, as with Railway."""
+        """Append a line of a process. A JSON line has its own level and message, as with Railway."""
         try:
             parsed = json.loads(raw) if raw.startswith("{") else None
         except ValueError:
@@ -60,7 +60,7 @@ class LogBuffer:
 
 
 async def read_lines(stream: StreamReader) -> AsyncIterator[str]:
-    """Lines without their ending, also the last unfinished one. Bytes that are no UTF-8 are replaced."""
+    """Yield lines without their ending, also the last, unfinished one. Invalid UTF-8 is replaced."""
     rest = b""
     while chunk := await stream.read(LONGEST_LINE):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -76,7 +76,7 @@ def _decode(line: bytes) -> str:
 
 
 def _split(log_filter: str) -> list[str]:
-    """Words and quoted phrases. Of Railway's syntax only what the bot uses: no OR, no parentheses, no ranges."""
+    """Words and quoted phrases: the part of Railway's syntax that the bot uses, without OR, parentheses and ranges."""
     try:
         return shlex.split(log_filter)
     except ValueError:
@@ -93,14 +93,14 @@ def _matches(entry: LogEntry, term: str) -> bool:
     return term.lower() in entry.message.lower()
 
 
-# What a child keeps of our own environment. Everything else would make it differ from a Railway container; a proxy
-# variable in particular would send its calls to 127.0.0.1 elsewhere.
+# The variables that a child inherits from this process. Others would make it differ from a Railway container; a proxy
+# variable in particular would redirect its calls to 127.0.0.1.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
 _BOUND = Path(__file__).with_name("bound.py")
 
 
 async def spawn(command: tuple[str, ...], variables: Mapping[str, str], directory: Path) -> asyncio.subprocess.Process:
-    """Start `command` with its output piped. Raises OSError when it cannot be started."""
+    """Start `command` with its output piped. Raises OSError if it cannot be started."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return await asyncio.create_subprocess_exec(
         *_bind(command),
@@ -114,26 +114,26 @@ async def spawn(command: tuple[str, ...], variables: Mapping[str, str], director
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal a process and its own children; one that is gone already is no error."""
+    """Signal a process and its children; one that is gone already is no error."""
     try:
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):  # macOS says PermissionError of a group of zombies
+    except (ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group of zombies
         return
 
 
 def _bind(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Linux: the kernel kills the child when the sandbox is killed with -9. Elsewhere only an orderly end does."""
+    """The command that starts the child. On Linux the kernel kills it when the sandbox dies, even by SIGKILL."""
     if sys.platform != "linux":
         return command
     return (sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command)
 
 
-_COULD_NOT_START = 127  # the shell's exit code for it
+_COULD_NOT_START = 127  # the shell's exit code for a command that can't be started
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a replica; PORT and RAILWAY_REPLICA_ID are added."""
+    """The settings for starting a replica; PORT and RAILWAY_REPLICA_ID are added."""
 
     command: tuple[str, ...]
     variables: Mapping[str, str]
@@ -142,7 +142,10 @@ class Launch:
 
 
 class Replica:
-    """Restarts after a crash, at most `pace.max_restarts` times; one killed by a person stays down until started."""
+    """One replica, restarted after a crash at most `pace.max_restarts` times.
+
+    One that a person killed stays down until it is started.
+    """
 
     def __init__(self, launch: Launch, *, pace: Pace, logs: LogBuffer, on_change: Callable[[], None]) -> None:
         self.id = str(uuid4())
@@ -157,18 +160,18 @@ class Replica:
         self._on_change = on_change
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._ending: InstanceStatus | None = None  # what it is to become once its process is gone
+        self._ending: InstanceStatus | None = None  # its status once the process is gone, if the end was requested
         self._interrupted = asyncio.Event()
         self._tried = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
-        """None while no process runs."""
+        """The process id; None while no process runs."""
         return self._process.pid if self._process else None
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it is being taken away, or is gone for good."""
+        """True if it is being removed, or was."""
         return self.status in (InstanceStatus.REMOVING, InstanceStatus.REMOVED)
 
     @property
@@ -176,7 +179,7 @@ class Replica:
         return self.status is InstanceStatus.RUNNING
 
     def start(self) -> None:
-        """Start the process; nothing when it runs or is about to."""
+        """Start the process; does nothing if it runs or is being started."""
         if self._supervisor and not self._supervisor.done():
             return
         self.restarts, self._ending = 0, None
@@ -185,32 +188,32 @@ class Replica:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"replica {self.id}")
 
     async def wait_until_tried(self) -> None:
-        """Until its process runs, or could not be started."""
+        """Wait until the process runs, or could not be started."""
         await self._tried.wait()
 
     async def stop(self, drain_s: float, become: InstanceStatus = InstanceStatus.REMOVED) -> None:
-        """SIGTERM, `drain_s` seconds of patience, SIGKILL. Returns when the process has died."""
+        """Send SIGTERM, and SIGKILL after `drain_s` seconds. Returns when the process has ended."""
         if self._supervisor and not self._supervisor.done():
             self._end(become, signal.SIGTERM)
             self._become(InstanceStatus.REMOVING)
-            self._signal(signal.SIGCONT)  # a frozen process would sleep through its SIGTERM
+            self._signal(signal.SIGCONT)  # a frozen process would not handle SIGTERM
             await asyncio.wait({self._supervisor}, timeout=drain_s)
             self._signal(signal.SIGKILL)
             await asyncio.wait({self._supervisor})
         self._become(become)
 
     def kill(self) -> None:
-        """Kill it like the kernel's OOM killer would, and leave it down."""
+        """Kill the process like the kernel's OOM killer, and leave it down."""
         self._end(InstanceStatus.CRASHED, signal.SIGKILL)
 
     def freeze(self) -> None:
-        """SIGSTOP: the process lives, and does nothing."""
+        """Send SIGSTOP: the process stays alive, but does nothing."""
         self._signal(signal.SIGSTOP)
         self.is_frozen = self._process is not None
         self._on_change()
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._signal(signal.SIGCONT)
         self.is_frozen = False
         self._on_change()
@@ -227,7 +230,7 @@ class Replica:
         self._become(self._ending or (InstanceStatus.CRASHED if exit_code else InstanceStatus.EXITED))
 
     async def _run_once(self) -> int:
-        """The exit code; negative for a signal."""
+        """Run the process and return its exit code; negative for a signal."""
         self.port = find_free_port()
         own = {"PORT": str(self.port), "RAILWAY_REPLICA_ID": self.id, "RAILWAY_REPLICA_REGION": self.region}
         try:
@@ -238,7 +241,7 @@ class Replica:
             return _COULD_NOT_START
         self._process = process
         self._tried.set()
-        if self._ending:  # asked to end while it was being started
+        if self._ending:  # its end was requested while it was being started
             self._signal(signal.SIGKILL)
         self._become(InstanceStatus.RUNNING)
         return await self._watch(process)
@@ -248,7 +251,7 @@ class Replica:
         try:
             exit_code = await process.wait()
         finally:
-            signal_group(process.pid, signal.SIGKILL)  # its own children too, also when we are cancelled
+            signal_group(process.pid, signal.SIGKILL)  # also its children, and also if this task is cancelled
             await process.wait()
             await output
             self._process, self.is_frozen = None, False

@@ -22,7 +22,7 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 @dataclass(frozen=True)
 class Rollout:
-    """One attempt. `on_change` is called after each step."""
+    """The rollout of one deployment. `on_change` is called after each step."""
 
     record: DeploymentRecord
     pace: Pace
@@ -31,7 +31,7 @@ class Rollout:
     on_change: Callable[[], None]
 
     async def build(self, *, needs_build: bool) -> None:
-        """Up to DEPLOYING. A rollback or redeploy has its image already."""
+        """Build, up to DEPLOYING. A rollback or redeploy has its image already."""
         await asyncio.sleep(self.pace.initialize_s)
         if needs_build:
             self._become(DeploymentStatus.BUILDING)
@@ -41,7 +41,7 @@ class Rollout:
         self._become(DeploymentStatus.DEPLOYING)
 
     async def start(self) -> bool:
-        """Start the replicas. Whether they may take traffic; when not, they are stopped again and it has FAILED."""
+        """Start the replicas. True if they may take traffic; otherwise they are stopped, with status FAILED."""
         for replica in self.record.replicas:
             replica.start()
         await asyncio.gather(*(replica.wait_until_tried() for replica in self.record.replicas))
@@ -89,14 +89,15 @@ class Rollout:
 async def stop_replicas(
     replicas: list[Replica], drain_s: float, become: InstanceStatus = InstanceStatus.REMOVED
 ) -> None:
-    """Stop them all at once."""
+    """Stop all replicas at the same time."""
     await asyncio.gather(*(replica.stop(drain_s, become) for replica in replicas))
 
 
 class ServiceRunner:
-    """Acts return at once and continue in the background, as with Railway. `on_change` hears of every step.
+    """One service. Its methods return at once and continue in the background, as with Railway.
 
-    `active` is the deployment that has the service's processes; `deployments` are all, oldest first.
+    `on_change` is called after every step. `active` is the deployment that has the service's processes; `deployments`
+    are all, oldest first.
     """
 
     def __init__(
@@ -125,19 +126,19 @@ class ServiceRunner:
         return max(self.listed(), key=lambda record: record.created_at, default=None)
 
     def listed(self) -> list[DeploymentRecord]:
-        """Those that Railway lists by now: a new one appears late."""
+        """The deployments that Railway lists by now: a new one appears late."""
         now = datetime.now(UTC)
         return [record for record in self.deployments if record.visible_at <= now]
 
     def running_ports(self) -> list[int]:
-        """Where the edge may forward to."""
+        """The ports to which the edge may forward."""
         replicas = self.active.replicas if self.active else []
         return [replica.port for replica in replicas if replica.is_running and replica.port]
 
     def deploy(
         self, commit: Commit, *, creator: str, needs_build: bool = True, variables: Mapping[str, str] | None = None
     ) -> DeploymentRecord:
-        """A new deployment; one that is still on its way gives up. `variables` None: those of now."""
+        """Start a new deployment; one that is still in progress is given up. `variables` None: the current ones."""
         visible_at = datetime.now(UTC) + timedelta(seconds=self._pace.appear_after_s)
         chosen = dict(self.own_variables if variables is None else variables)
         record = DeploymentRecord(commit, creator, visible_at, variables=chosen)
@@ -155,7 +156,7 @@ class ServiceRunner:
         self._rollout = self._resuming
 
     def restart(self, record: DeploymentRecord) -> None:
-        """Stop and start its replicas, one after the other: the same deployment, no build."""
+        """Stop and start its replicas, one after the other: same deployment, no build."""
         self._spawn(self._restart(record))
 
     def stop(self, record: DeploymentRecord) -> None:
@@ -163,24 +164,24 @@ class ServiceRunner:
         self._spawn(stop_replicas(record.replicas, self._pace.draining_s, InstanceStatus.STOPPED))
 
     def scale(self, regions: Mapping[str, int]) -> None:
-        """Run as many replicas in each region: the running ones stay, new ones take the running image."""
+        """Run this many replicas in each region: running ones stay, new ones use the running image."""
         self.regions = dict(regions)
         self._on_change()
         if self.active and not self.active.is_stopped:
             self._spawn(self._follow_regions(self.active))
 
     def change_variables(self, changes: Mapping[str, str | None]) -> None:
-        """Set these variables, remove those that are None. What runs keeps its own until the next deployment."""
+        """Set these variables, and remove those that are None, from the next deployment on."""
         kept = {name: value for name, value in self.own_variables.items() if name not in changes}
         self.own_variables = kept | {name: value for name, value in changes.items() if value is not None}
         self._on_change()
 
     def variables(self) -> dict[str, str]:
-        """What the next deployment gets, without what only a deployment has (SHA, port, replica)."""
+        """The variables that the next deployment gets, without those of a deployment (SHA, port, replica)."""
         return {**self.own_variables, **self._place.variables_of(self.id, self.spec.name)}
 
     def find_replica(self, replica_id: str) -> Replica | None:
-        """Among the active deployment's."""
+        """The replica of the active deployment with this id, or None."""
         replicas = self.active.replicas if self.active else []
         return next((replica for replica in replicas if replica.id == replica_id), None)
 
@@ -207,7 +208,7 @@ class ServiceRunner:
             raise
 
     async def _settle(self, rollout: asyncio.Task[None] | None) -> None:
-        """One on its way gives up; one that resumes the active deployment comes to its end first."""
+        """Cancel a rollout in progress, or let it finish if it resumes the active deployment."""
         if rollout is None or rollout.done():
             return
         if rollout is not self._resuming:
@@ -226,7 +227,7 @@ class ServiceRunner:
         old, self.active = self.active, record
         if old and old is not record:
             self._spawn(self._remove(old))
-        self._spawn(self._follow_regions(record))  # scaled while it was on its way
+        self._spawn(self._follow_regions(record))  # the service may have been scaled during the rollout
         self._follow_replicas(record)
 
     async def _remove(self, record: DeploymentRecord) -> None:

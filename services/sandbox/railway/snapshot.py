@@ -1,4 +1,4 @@
-"""The local Railway as a picture for the page's panel: frozen, JSON-able."""
+"""A snapshot of the local Railway for the page's panel: frozen, JSON-serializable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.sandbox.railway.runner import ServiceRunner
 
 @dataclass(frozen=True)
 class ReplicaView:
-    """`status` is an `InstanceStatus`; `pid` and `port` are None while no process runs."""
+    """A replica. `status` is an `InstanceStatus`; `pid` and `port` are None while no process runs."""
 
     id: str
     deployment_id: str
@@ -27,7 +27,7 @@ class ReplicaView:
 
 @dataclass(frozen=True)
 class DeploymentView:
-    """`status` is a `DeploymentStatus`; `is_active`: it has the service's processes."""
+    """A deployment. `status` is a `DeploymentStatus`; `is_active`: it has the service's processes."""
 
     id: str
     status: str
@@ -44,7 +44,7 @@ class DeploymentView:
 
 @dataclass(frozen=True)
 class ServiceView:
-    """`replicas` are the active deployment's and those of one on its way; `deployments` are the newest first."""
+    """A service. `replicas` are those of the active deployment and of one in progress; `deployments` newest first."""
 
     name: str
     id: str
@@ -75,7 +75,7 @@ class Snapshot:
 
 
 def view_service(service: ServiceRunner) -> ServiceView:
-    """One service now."""
+    """The service as it is now."""
     newest_first = sorted(service.deployments, key=lambda record: record.created_at, reverse=True)
     return ServiceView(
         name=service.spec.name,

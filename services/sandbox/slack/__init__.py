@@ -1,1 +1,1 @@
-"""A local Slack: Web API, Socket Mode and signed HTTP at the wire, people and channels in memory."""
+"""A local Slack: Web API, Socket Mode and signed HTTP as on the network, with people and channels in memory."""

@@ -1,4 +1,4 @@
-"""What a person in the workspace can do: type, click, submit, close, open the Home tab."""
+"""A person's acts in the workspace: type, click, submit, close, open the Home tab."""
 
 import re
 from collections.abc import Callable
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 NOT_CONFIGURED = "This app is not configured to handle interactive responses."
-TURNED_OFF = "Sending messages to this app has been turned off."  # what Slack shows where one would type
-TROUBLE = {"": "We had some trouble connecting. Try again?"}  # what a person reads when the app's answer is no good
+TURNED_OFF = "Sending messages to this app has been turned off."  # shown by Slack in place of the composer
+TROUBLE = {"": "We had some trouble connecting. Try again?"}  # shown when the app's answer is missing or invalid
 
 
 async def submit(workspace: "Workspace", user: User, view: View, answers: Answers | None) -> dict[str, str]:
-    """What is wrong, by block id (the empty one for the whole view); empty when the app took it."""
+    """Submit a view. Returns errors by block id (empty id: the whole view); empty if the app accepted it."""
     view.state = state_values(view.content["blocks"], answers)
     errors = unanswered(view.content["blocks"], view.state)
     if errors:
@@ -38,14 +38,14 @@ async def submit(workspace: "Workspace", user: User, view: View, answers: Answer
     payload = actor.view_submission(workspace, user, view)
     try:
         answer = await workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
-        return _obey(workspace, view, answer)
+        return _apply_acknowledgement(workspace, view, answer)
     except (ApiError, NotDeliveredError):
         workspace.views.refuse(view, TROUBLE)
         return TROUBLE
 
 
-def _obey(workspace: "Workspace", view: View, answer: Json) -> dict[str, str]:
-    """Do what the acknowledgement says; without a word the modal closes. Raises ApiError."""
+def _apply_acknowledgement(workspace: "Workspace", view: View, answer: Json) -> dict[str, str]:
+    """Do what the acknowledgement requests; an empty one closes the modal. Raises ApiError."""
     match answer.get("response_action"):
         case "errors":
             return _show_errors(workspace, view, answer.get("errors") or {})
@@ -62,7 +62,7 @@ def _obey(workspace: "Workspace", view: View, answer: Json) -> dict[str, str]:
 
 
 def _show_errors(workspace: "Workspace", view: View, errors: Json) -> dict[str, str]:
-    """Errors count only on input blocks of this view."""
+    """Show the errors, which are valid only on input blocks of this view. Raises ApiError."""
     inputs = {block["block_id"] for block in view.content["blocks"] if block.get("type") == "input"}
     if not errors or not errors.keys() <= inputs:
         raise ApiError("invalid_arguments")
@@ -75,7 +75,7 @@ def _checked(workspace: "Workspace", view: View, answer: Json) -> Json:
 
 
 async def close(workspace: "Workspace", user: User, view: View, *, all_of_them: bool) -> None:
-    """Close one modal or all; the app hears of those that asked for it with `notify_on_close`."""
+    """Close one modal or all; the app is notified about those with `notify_on_close`."""
     if all_of_them or view.content.get("clear_on_close"):
         closed = workspace.views.clear(user.id)
     else:
@@ -91,21 +91,21 @@ async def _deliver(workspace: "Workspace", payload: Json) -> None:
     try:
         await workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
     except NotDeliveredError:
-        return  # Slack shows nothing either
+        return  # Slack shows no error either
 
 
 MENTION = re.compile(r"(?<![\w<])@([a-z][\w.-]*)")
-MENTION_BY_ID = re.compile(r"&lt;@([UW][A-Z0-9]+)&gt;")  # as the composer's completion writes it
+MENTION_BY_ID = re.compile(r"&lt;@([UW][A-Z0-9]+)&gt;")  # as written by the composer's completion
 CHANNEL = re.compile(r"(?<![\w<&])#([a-z][\w-]*)")
 
 
 def typed_message(workspace: "Workspace", text: str) -> str:
-    """`ask @ann in #general` becomes `ask <@U…> in <#C…|general>`."""
+    """The text with names replaced by ids: `ask @ann in #general` becomes `ask <@U…> in <#C…|general>`."""
     return _with_ids(workspace, _escape(text), lambda user_id, _: f"<@{user_id}>")
 
 
 def typed_command(workspace: "Workspace", text: str) -> str:
-    """The same for a slash command's text, where `should_escape` gives people's names too."""
+    """The same for the text of a slash command, where `should_escape` adds people's names."""
     return _with_ids(workspace, _escape(text), lambda user_id, name: f"<@{user_id}|{name}>")
 
 
@@ -135,9 +135,9 @@ def _with_ids(workspace: "Workspace", text: str, mention: Callable[[str, str], s
 
 
 class Actor:
-    """Each method returns once the app has acknowledged, or has failed to.
+    """One person. Each method returns once the app has acknowledged, or has failed to.
 
-    What a method returns is the error that this person sees, such as `operation_timeout`, or None.
+    It returns the error that this person sees, such as `operation_timeout`, or None.
     """
 
     def __init__(self, workspace: "Workspace", user: User) -> None:
@@ -145,7 +145,7 @@ class Actor:
         self.user = user
 
     async def type(self, channel: str, text: str, *, thread_ts: str | None = None) -> str | None:
-        """Send what the composer holds: a message, or a command when it starts with a slash."""
+        """Send the composer's text: a message, or a command if it starts with a slash."""
         if channel not in self.workspace.channels:
             raise NothingThereError(f"There is no channel `{channel}`.")
         if text.startswith("/"):
@@ -156,7 +156,7 @@ class Actor:
         return None
 
     def say(self, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
-        """A plain message; the app learns of it through its events."""
+        """Post a plain message; the app receives it as an event."""
         stored = typed_message(self.workspace, text)
         message = Message(channel, self.workspace.new_ts(), self.user.id, stored, thread_ts=thread_ts)
         self.workspace.post(message)
@@ -172,7 +172,7 @@ class Actor:
         value: Answer = None,
         answers: Answers | None = None,
     ) -> str | None:
-        """Use a button or another element of a message. `value` is what was chosen in a select, date and so on."""
+        """Use a button or another element of a message. `value`: the choice in a select, date and so on."""
         message = self._message(channel, ts)
         action = self._action([message.blocks, *message.former[::-1]], action_id, block_id, value)
         app = self.workspace.app_of(message)
@@ -194,12 +194,12 @@ class Actor:
         return await self._interact(app, actor.view_action(app, self.user, view, action))
 
     async def submit(self, view_id: str, answers: Answers | None = None) -> dict[str, str]:
-        """Submit a modal. What is wrong, by block id; empty when it was taken."""
+        """Submit a modal. Returns errors by block id; empty if the app accepted it."""
         app, view = self._own_view(view_id)
         return await submit(app, self.user, view, answers)
 
     async def close_modal(self, view_id: str, *, all_of_them: bool = False) -> None:
-        """Cancel a modal, or with the cross the whole stack."""
+        """Close a modal, or the whole stack, as the cross does."""
         app, view = self._own_view(view_id)
         await close(app, self.user, view, all_of_them=all_of_them)
 
@@ -207,13 +207,13 @@ class Actor:
         self.workspace.events.home_opened(self.user.id)
 
     async def shortcut(self, callback_id: str, channel: str, ts: str) -> str | None:
-        """A message shortcut."""
+        """Use a message shortcut."""
         message = self._message(channel, ts)
         shortcut = actor.message_shortcut(self.workspace, self.user, message, callback_id)
         return await self._interact(self.workspace, shortcut)
 
     def react(self, channel: str, ts: str, name: str) -> None:
-        """Put a reaction on a message, or take one's own off again."""
+        """Add a reaction to a message, or remove one's own."""
         message = self._message(channel, ts)
         users = message.reactions.get(name, [])
         added = self.user.id not in users
@@ -243,7 +243,7 @@ class Actor:
         return None
 
     def _show_answer(self, app: "Workspace", channel: str, name: str, answer: Json) -> None:
-        """An acknowledgement may carry the answer itself."""
+        """Show the answer that an acknowledgement may contain."""
         if not answer.get("text") and not answer.get("blocks"):
             return
         try:
@@ -261,8 +261,11 @@ class Actor:
         return None
 
     def _action(self, versions: list[list[Json]], action_id: str, block_id: str | None, value: Answer) -> Json:
-        """Of the newest version that has it: what the app replaces while a person presses it is sent as they saw it."""
-        shown = versions if block_id else versions[:1]  # only the page names the block that a person saw
+        """The action on an element, in the newest version that has it.
+
+        If the app replaces the blocks while a person clicks, the action is sent for the version that they saw.
+        """
+        shown = versions if block_id else versions[:1]  # without a block id, only the newest version counts
         found = next(filter(None, (find_element(blocks, action_id, block_id) for blocks in shown)), None)
         if found is None:
             raise NothingThereError(f"There is nothing called `{action_id}` to use any more.")
@@ -275,7 +278,7 @@ class Actor:
         return message
 
     def _own_view(self, view_id: str) -> tuple["Workspace", View]:
-        """With the app that opened it."""
+        """The view, and the app that opened it."""
         for app in self.workspace.installed:
             view = app.views.find(view_id)
             if view is not None and view.user == self.user.id:
@@ -283,7 +286,7 @@ class Actor:
         raise NothingThereError("This view is closed, or is another person's.")
 
     def _send(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
-        """Slack itself says something that only this person sees."""
+        """Show a message of Slack itself to this person only."""
         message = Message(channel, self.workspace.new_ts(), model.SLACKBOT.id, text, thread_ts=thread_ts)
         message.visible_to = self.user.id
         self.workspace.post(message)
@@ -291,22 +294,22 @@ class Actor:
 
 
 def failure(error: NotDeliveredError) -> str:
-    """What a person reads when the app did not acknowledge."""
+    """The error that a person sees when the app did not acknowledge."""
     return "operation_timeout" if error.reason in ("timeout", "http_timeout") else "dispatch_failed"
 
 
 def acting_as(workspace: "Workspace", user: str) -> Actor:
-    """What `user` can do: type, click, submit. Raises NothingThereError for an unknown user."""
+    """The person with the id `user`, who can type, click, submit. Raises NothingThereError for an unknown user."""
     if user not in workspace.users:
         raise NothingThereError(f"There is no person with the id `{user}`.")
     return Actor(workspace, workspace.users[user])
 
 
-TOKEN = "local-verification-token"  # noqa: S105  # Slack's deprecated field; not checked
+TOKEN = "local-verification-token"  # noqa: S105  # for Slack's deprecated field; not checked
 
 
 def command(workspace: "Workspace", user: User, channel_id: str, name: str, text: str) -> Json:
-    """`text` holds people and channels as `<@U…|name>` and `<#C…|name>` already."""
+    """The payload of a slash command. `text` contains people and channels as `<@U…|name>` and `<#C…|name>`."""
     channel = workspace.channels[channel_id]
     return {
         "token": TOKEN,
@@ -326,7 +329,7 @@ def command(workspace: "Workspace", user: User, channel_id: str, name: str, text
 
 
 def message_action(workspace: "Workspace", user: User, message: Message, action: Json, answers: Answers | None) -> Json:
-    """block_actions of an element in a message."""
+    """The block_actions payload of an element in a message."""
     channel = workspace.channels[message.channel]
     container = {
         "type": "message",
@@ -347,7 +350,7 @@ def message_action(workspace: "Workspace", user: User, message: Message, action:
 
 
 def view_action(workspace: "Workspace", user: User, view: View, action: Json) -> Json:
-    """block_actions of an element in a modal or the Home tab."""
+    """The block_actions payload of an element in a modal or the Home tab."""
     return _interaction(workspace, user, "block_actions") | {
         "container": {"type": "view", "view_id": view.id},
         "view": view_json(workspace, view),
@@ -379,7 +382,7 @@ def message_shortcut(workspace: "Workspace", user: User, message: Message, callb
 
 
 def action_of(workspace: "Workspace", block_id: str, element: Json, value: Answer) -> Json:
-    """What one element says when it is used."""
+    """The action that an element sends when it is used."""
     copied = ("text", "value", "style", "placeholder", "url")
     shape = {key: element[key] for key in copied if key in element}
     shape |= {"type": element["type"], "block_id": block_id, "action_id": element["action_id"]}

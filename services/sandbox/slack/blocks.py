@@ -1,4 +1,4 @@
-"""Finds the elements that a person can use in blocks, and turns what was entered into Slack's values."""
+"""Finds the elements in blocks that a person can use, and turns input into Slack's values."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -7,17 +7,17 @@ from typing import Any
 
 from services.sandbox.slack.model import Json
 
-Answer = str | list[str] | None  # text typed, or the value(s) chosen
+Answer = str | list[str] | None  # typed text, or chosen values
 Answers = Mapping[str, Mapping[str, Answer]]  # {block_id: {action_id: answer}}
 
 
 @dataclass(frozen=True)
 class Input:
-    """How one kind of element says its value: under `key`, starting from `initial`."""
+    """The format of an element's value: under `key`, starting from `initial`."""
 
     key: str
     initial: str
-    is_option: bool = False  # the value is a whole option object, not its value alone
+    is_option: bool = False  # the value is a whole option object, not only its `value`
     is_many: bool = False
 
 
@@ -49,7 +49,7 @@ INTERACTIVE = PRESSED | INPUTS.keys()
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
-    """The same blocks with the block and action ids that the app left to Slack."""
+    """The blocks, with ids for those blocks and actions to which the app gave none."""
     return [_with_ids({"block_id": _new_id(), **block}) for block in blocks]
 
 
@@ -69,7 +69,7 @@ def _new_id() -> str:
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
-    """Every interactive element with the id of its block, in the order they are drawn."""
+    """Yield every interactive element with the id of its block, in the order in which they are drawn."""
     for block in blocks:
         for element in _elements_in(block):
             yield str(block.get("block_id", "")), element
@@ -88,7 +88,7 @@ def _elements_in(value: Any) -> Iterator[Json]:
 
 
 def find_element(blocks: list[Json], action_id: str, block_id: str | None) -> tuple[str, Json] | None:
-    """The block id and the element; the first one with this action id when no block is named."""
+    """The block id and the element; the first with this action id if no block is given."""
     for found_block_id, element in elements(blocks):
         if element.get("action_id") == action_id and block_id in (None, found_block_id):
             return found_block_id, element
@@ -96,7 +96,7 @@ def find_element(blocks: list[Json], action_id: str, block_id: str | None) -> tu
 
 
 def state_values(blocks: list[Json], answers: Answers | None) -> Json:
-    """Slack's `state.values`: what each input holds, by block and action id; if unanswered, its initial value."""
+    """Slack's `state.values`: the value of each input by block and action id; if unanswered, its initial value."""
     values: Json = {}
     for block_id, element in elements(blocks):
         if element["type"] in INPUTS:
@@ -131,12 +131,12 @@ def _option(element: Json, value: str) -> Json | None:
         return {
             "text": {"type": "plain_text", "text": value},
             "value": value,
-        }  # it came from the app, not from the view
+        }  # such options come from the app, not from the view
     return known
 
 
 def unanswered(blocks: list[Json], values: Json) -> dict[str, str]:
-    """What Slack itself complains about before it sends a modal: required inputs left empty, text of a wrong length."""
+    """The errors that Slack itself finds before it sends a modal: missing required inputs, texts of invalid length."""
     errors: dict[str, str] = {}
     for block in blocks:
         if block.get("type") == "input":

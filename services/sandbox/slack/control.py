@@ -1,4 +1,4 @@
-"""`/control/slack/…`: acting as a person, planting faults, and looking at what was sent, for tests and the demo."""
+"""`/control/slack/…`: act as a person, add faults, and read what was sent, for tests and the demo."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
@@ -31,7 +31,7 @@ class Typed(BaseModel):
 
 
 class Clicked(BaseModel):
-    """Either `channel` and `ts`, or `view_id`."""
+    """A click. Either `channel` and `ts`, or `view_id`."""
 
     user: str
     action_id: str
@@ -82,7 +82,7 @@ class PlantedFault(BaseModel):
 
 
 class Setup(BaseModel):
-    """What is clicked together wrongly at api.slack.com or in the incidents channel."""
+    """Mistakes in the app's settings at api.slack.com or in the incidents channel."""
 
     without_scopes: list[str] = []
     has_interactivity: bool = True
@@ -103,7 +103,7 @@ class Refresh(BaseModel):
 
 
 class ControlRoute(APIRoute):
-    """Answers 404, with the sentence, where an action found nothing to act on."""
+    """Answers 404 with an explanation if there is nothing to act on."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -118,13 +118,13 @@ class ControlRoute(APIRoute):
 
 
 def build_control_router(workspace: Workspace) -> APIRouter:
-    """The switches. An unknown person, message or view is answered with 404 and a sentence."""
+    """The control routes. An unknown person, message or view is answered with 404 and an explanation."""
     router = APIRouter(prefix="/control/slack", route_class=ControlRoute, dependencies=[Depends(refuse_other_sites)])
     _add_people(router, workspace)
     _add_views(router, workspace)
     _add_faults(router, workspace)
     _add_setup(router, workspace)
-    _add_looking(router, workspace)
+    _add_reads(router, workspace)
     return router
 
 
@@ -196,7 +196,7 @@ def _add_faults(router: APIRouter, workspace: Workspace) -> None:
 
     @router.post("/redeliver")
     async def redeliver() -> Json:
-        """Deliver the newest envelope a second time."""
+        """Deliver the newest envelope again."""
         if not workspace.sockets.sent:
             raise HTTPException(404, "Nothing was delivered yet.")
         await workspace.sockets.redeliver(workspace.sockets.sent[-1])
@@ -206,7 +206,7 @@ def _add_faults(router: APIRouter, workspace: Workspace) -> None:
 def _add_setup(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/setup")
     async def set_up(body: Setup) -> Json:
-        """All of it at once: what is left out is set up well."""
+        """Set everything at once: what is left out is set up correctly."""
         given = body.model_dump(include={"has_interactivity", "has_messages_tab", "owns_command"})
         workspace.setup = AppSetup(**given, app_token_of=body.app_token_of or workspace.app.id)
         workspace.setup.scopes -= set(body.without_scopes)
@@ -216,10 +216,10 @@ def _add_setup(router: APIRouter, workspace: Workspace) -> None:
         return {}
 
 
-def _add_looking(router: APIRouter, workspace: Workspace) -> None:
+def _add_reads(router: APIRouter, workspace: Workspace) -> None:
     @router.get("/messages")
     async def messages(channel: str, user: str, thread_ts: str | None = None) -> Json:
-        """What this person sees in the channel or the thread, oldest first."""
+        """The messages that this person sees in the channel or the thread, oldest first."""
         seen = workspace.thread_for(user, channel, thread_ts) if thread_ts else workspace.messages_for(user, channel)
         shapes = [message_json(workspace, m, with_metadata=True) | {"visible_to": m.visible_to} for m in seen]
         return {"messages": shapes}
@@ -233,7 +233,7 @@ def _add_looking(router: APIRouter, workspace: Workspace) -> None:
 
     @router.get("/calls")
     async def calls(method: str | None = None) -> Json:
-        """What the app called, oldest first."""
+        """The app's calls, oldest first."""
         return {"calls": [asdict(call) for call in workspace.calls if method in (None, call.method)]}
 
     @router.get("/refusals")
@@ -249,17 +249,17 @@ def _add_looking(router: APIRouter, workspace: Workspace) -> None:
 
 
 def build_router(workspace: Workspace) -> APIRouter:
-    """Everything that the app, the page and the tests reach over HTTP. The workspace is started by the caller."""
+    """All routes for the app, the page and the tests. The caller starts the workspace."""
     router = build_slack_router(workspace)
     router.include_router(build_control_router(workspace))
     return router
 
 
 def build_slack_router(workspace: Workspace) -> APIRouter:
-    """What the app reaches: Slack without the switches."""
+    """The routes that the app uses: Slack without the control routes."""
     files = _Files(workspace)
     router = APIRouter()
-    # Starlette's plain routes: no dependency injection or body model between the socket and the answer.
+    # Starlette's plain routes, which are faster: no dependency injection, no body model.
     router.add_route("/slack/api/{method}", WebApi(workspace).answer, methods=["GET", "POST"])
     router.add_route("/slack/response/{token}", ResponseUrls(workspace).answer, methods=["POST"])
     router.add_route("/slack/upload/{file_id}", files.receive, methods=["POST"])
@@ -278,7 +278,7 @@ class _Files:
         self._workspace = workspace
 
     async def receive(self, request: requests_Request) -> responses_Response:
-        """Step 2 of an upload: the bytes."""
+        """Receive the bytes: step 2 of an upload."""
         file = self._workspace.files.find(request.path_params["file_id"])
         if file is None:
             return PlainTextResponse("no such upload", status_code=404)
@@ -292,6 +292,6 @@ class _Files:
         file = self._workspace.files.find(request.path_params["file_id"])
         if file is None or not file.is_complete:
             return PlainTextResponse("no such file", status_code=404)
-        # A file may hold anything: it is shown as what its name says, and never run.
+        # A file may contain anything: it is served with the type of its name, and never run.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
         return responses_Response(file.content, media_type=mimetype(file.name), headers=headers)

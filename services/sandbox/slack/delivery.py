@@ -1,4 +1,4 @@
-"""Delivers payloads to the app, over Socket Mode or signed HTTP, acknowledged within 3 seconds."""
+"""Delivers payloads to the app, over Socket Mode or signed HTTP, to be acknowledged within 3 seconds."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ def new_envelope_id() -> str:
 
 @dataclass(frozen=True)
 class Envelope:
-    """`retry_attempt` is 0 the first time; later deliveries say why the one before failed."""
+    """One delivery. `retry_attempt` is 0 at first; later ones have the reason why the one before failed."""
 
     kind: EnvelopeKind
     payload: Json
@@ -46,7 +46,7 @@ class Envelope:
 
 
 class NotDeliveredError(Exception):
-    """The app did not acknowledge. `reason` is Slack's retry reason; `may_retry` is false when the app forbade it."""
+    """The app did not acknowledge. `reason`: Slack's retry reason; `may_retry`: False if the app forbids a retry."""
 
     def __init__(self, reason: str, *, may_retry: bool = True) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ class NotDeliveredError(Exception):
 
 class Delivery(Protocol):
     async def send(self, envelope: Envelope) -> Json:
-        """Deliver once; the payload of the acknowledgement, often empty. Raises NotDeliveredError."""
+        """Deliver once; return the acknowledgement's payload, often empty. Raises NotDeliveredError."""
 
     async def close(self) -> None: ...
 
@@ -83,7 +83,7 @@ class HttpDelivery:
         return _acknowledgement(response)
 
     async def verify_url(self) -> bool:
-        """Whether the app answers the challenge, as Slack asks when a request URL is saved."""
+        """True if the app answers the challenge that Slack sends when a request URL is saved."""
         payload = {"type": "url_verification", "token": "local-verification-token", "challenge": "local-challenge"}
         answer = await self.send(Envelope(EnvelopeKind.EVENT, payload))
         return "local-challenge" in (answer.get("challenge"), answer.get("text"))
@@ -98,7 +98,7 @@ class HttpDelivery:
 
 
 def encode(envelope: Envelope) -> tuple[bytes, str]:
-    """The body and its content type: events as JSON, commands as a form, interactions as a form holding JSON."""
+    """The body and its content type: events as JSON, commands as a form, interactions as a form with JSON."""
     if envelope.kind is EnvelopeKind.EVENT:
         return json.dumps(envelope.payload).encode(), "application/json"
     fields = envelope.payload
@@ -122,13 +122,13 @@ def _acknowledgement(response: httpx.Response) -> Json:
     return {"text": response.text}
 
 
-MAX_CONNECTIONS = 10  # Slack's limit for one app
+MAX_CONNECTIONS = 10  # Slack's limit per app
 APPROXIMATE_LIFE_S = 3600
-MAX_SENT = 1_000  # envelopes kept, so that one can be delivered twice
+MAX_SENT = 1_000  # envelopes kept, so that one can be delivered again
 
 
 class Connection:
-    """One socket of the app. `is_leaving` once it has to disconnect: it gets nothing new."""
+    """One socket of the app. `is_leaving`: it has to disconnect, and gets no new envelopes."""
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
@@ -170,13 +170,13 @@ class SocketMode:
         return len(self._connections)
 
     def new_ticket(self) -> str:
-        """Opens one connection."""
+        """A ticket that opens one connection."""
         ticket = secrets.token_urlsafe(16)
         self._tickets.add(ticket)
         return ticket
 
     async def serve(self, socket: WebSocket, ticket: str) -> None:
-        """Hold one connection until it ends."""
+        """Serve one connection until it ends."""
         if ticket not in self._tickets:
             await socket.close(code=1008)
             return
@@ -197,7 +197,7 @@ class SocketMode:
             while True:
                 connection.acknowledge(_parse(await connection.socket.receive_text()))
         except (WebSocketDisconnect, RuntimeError):
-            pass  # gone; Starlette raises RuntimeError for a socket that was closed from our side
+            pass  # closed; Starlette raises RuntimeError for a socket that this side has closed
         finally:
             self._connections.remove(connection)
             connection.abandon()
@@ -223,7 +223,7 @@ class SocketMode:
         return answer
 
     def _choose(self, envelope: Envelope) -> Connection:
-        """The connection whose turn it is; for a redelivery another one than before, if there is any."""
+        """The next connection in turn; for a redelivery another one than before, if there is any."""
         usable = [connection for connection in self._connections if not connection.is_leaving]
         before = self._last_used.pop(envelope.id, None)
         others = [connection for connection in usable if connection is not before]
@@ -235,19 +235,19 @@ class SocketMode:
         return chosen
 
     async def redeliver(self, envelope: Envelope) -> Json:
-        """Deliver an envelope a second time, as Slack may although the first was acknowledged."""
+        """Deliver an envelope again, which Slack may do even if it was acknowledged."""
         again = Envelope(envelope.kind, envelope.payload, envelope.id, envelope.retry_attempt + 1, "timeout")
         return await self.send(again)
 
     async def refresh(self, *, reason: str = "refresh_requested", only_one: bool = False) -> None:
-        """Ask clients to connect again, as Slack does every few hours; `warning` announces it only."""
+        """Ask clients to reconnect, as Slack does every few hours; `warning` only announces it."""
         for connection in self._connections[: 1 if only_one else None]:
             connection.is_leaving = reason != "warning"
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
                 await _disconnect(connection, reason)
 
     async def cut(self) -> None:
-        """Close every connection without a word, as a broken network does."""
+        """Close every connection without notice, like a broken network."""
         for connection in list(self._connections):
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
                 await connection.socket.close(code=1011)

@@ -1,4 +1,4 @@
-"""What a test or a person at the demo can break in the local Slack."""
+"""The faults that a test or a person at the demo can cause in the local Slack."""
 
 import asyncio
 from collections import defaultdict
@@ -23,7 +23,7 @@ class Fault:
 
 
 class Faults:
-    """Faults wait per method, first planted first served; the method `*` stands for all of the Web API."""
+    """Faults that wait for calls, per method, oldest first; the method `*` stands for the whole Web API."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Fault]] = defaultdict(list)
@@ -38,15 +38,15 @@ class Faults:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether every planted fault met its call."""
+        """True if every fault has met its call."""
         return not any(self._waiting.values())
 
     def take(self, method: str) -> Fault | None:
-        """The fault for this call, counted as used."""
+        """Take the fault for this call, which counts as one use; None if there is none."""
         return self.take_own(method) or self.take_own("*")
 
     def take_own(self, method: str) -> Fault | None:
-        """The same, of this name alone."""
+        """Like `take`, but without faults of `*`."""
         faults = self._waiting.get(method)
         return self._use(faults) if faults else None
 

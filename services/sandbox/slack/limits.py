@@ -1,4 +1,4 @@
-"""What real Slack would refuse in a message, a modal or a Home tab."""
+"""The rules by which real Slack refuses a message, a modal or a Home tab."""
 
 import json
 import re
@@ -40,13 +40,13 @@ TABLES: Mapping[str, Mapping[str, Shape]] = {
     "object": OBJECTS,
     "chart": CHARTS,
 }
-ADVICE = frozenset({"truncated", "fallback_text"})  # Slack takes it, but not as it was meant
-TEXT_TYPES = {"plain_text": "emoji", "mrkdwn": "verbatim"}  # type -> the one optional key it may have
+ADVICE = frozenset({"truncated", "fallback_text"})  # Slack accepts these, but shows them differently
+TEXT_TYPES = {"plain_text": "emoji", "mrkdwn": "verbatim"}  # {type: its only optional key}
 
 
 @dataclass(frozen=True)
 class Violation:
-    """`path` is a JSON pointer into the payload, such as `/blocks/0/text/text`."""
+    """A broken rule. `path` is a JSON pointer into the payload, such as `/blocks/0/text/text`."""
 
     path: str
     rule: str
@@ -54,12 +54,12 @@ class Violation:
 
     @property
     def is_refused(self) -> bool:
-        """Whether Slack answers with an error; otherwise the message arrives, but not as it was meant."""
+        """True if Slack answers with an error; otherwise the message arrives, but shown differently."""
         return self.rule not in ADVICE
 
 
 def check(spec: Spec, value: Any, path: str) -> Iterator[Violation]:
-    """What is wrong with one value."""
+    """The violations in one value."""
     match spec:
         case Str():
             yield from _string(spec, value, path)
@@ -76,7 +76,7 @@ def check(spec: Spec, value: Any, path: str) -> Iterator[Violation]:
 
 
 def check_object(shape: Shape, value: Json, path: str, *, is_block: bool = False) -> Iterator[Violation]:
-    """What is wrong with an object, its own `type` aside."""
+    """The violations in an object, except its own `type`."""
     known: dict[str, Spec] = {**shape.required, **shape.optional}
     if is_block:
         known["block_id"] = ID
@@ -167,7 +167,7 @@ def _plain_value(spec: Spec, value: Any, path: str) -> Iterator[Violation]:
 
 
 MARKDOWN_TOTAL = 12_000
-# Undocumented: messages with markdown blocks were refused from about 13,200 characters in all blocks together.
+# Not documented: messages with markdown blocks were refused from about 13,200 characters in all blocks together.
 TOTAL_WITH_MARKDOWN = 13_200
 TABLE_TOTAL = 10_000  # characters in all cells together
 AT_MOST_PER_MESSAGE = {"table": 1, "plan": 1, "data_visualization": 2}
@@ -175,7 +175,7 @@ TOO_MANY_CODES = {"table": "only_one_table_allowed"}
 
 
 def across_blocks(blocks: list[Json]) -> Iterator[Violation]:
-    """What is wrong between these blocks."""
+    """The violations between these blocks."""
     yield from _block_ids(blocks)
     for index, block in enumerate(blocks):
         yield from _action_ids(block, f"/blocks/{index}")
@@ -230,7 +230,7 @@ def _totals(blocks: list[Json]) -> Iterator[Violation]:
 
 
 def characters(value: Any) -> int:
-    """How many characters of text a block holds."""
+    """The number of characters of text in a block."""
     if isinstance(value, dict):
         own = len(value["text"]) if isinstance(value.get("text"), str) else 0
         return own + sum(characters(item) for item in value.values())
@@ -266,7 +266,7 @@ def _nothing(_block: Json, _path: str) -> Iterator[Violation]:
 
 
 def _chart(block: Json, path: str) -> Iterator[Violation]:
-    """Series have names of their own, and one point for each category; an unknown value cannot be sent."""
+    """Series need unique names and one point per category; an unknown value can't be sent."""
     chart = block.get("chart")
     series = chart.get("series") if isinstance(chart, dict) else None
     axis = chart.get("axis_config") if isinstance(chart, dict) else None
@@ -290,15 +290,15 @@ CHECKS: dict[str, Callable[[Json, str], Iterator[Violation]]] = {
 }
 
 BROADCAST = re.compile(r"<!(?:channel|here|everyone|subteam\^\w+)(?:\|[^>]*)?>")
-# Keys whose plain string Slack parses wherever they stand; a text object counts only when it is mrkdwn.
+# Keys whose plain string Slack parses; a text object is parsed only if it is mrkdwn.
 PARSED_TOP = ("text", "markdown_text", "initial_comment")
 PARSED_IN_ATTACHMENT = ("text", "pretext", "fallback")
 
 
 def broadcasts(payload: Json, groups: Collection[str] = ()) -> Iterator[Violation]:
-    """A violation `broadcast` for each place; text that Slack shows literally (plain_text, rich_text) is safe.
+    """A violation `broadcast` per mention of many people; text that Slack shows literally is safe.
 
-    `groups`: ids of user groups that may be mentioned.
+    Literal texts are plain_text and rich_text. `groups`: ids of user groups that may be mentioned.
     """
     allowed = {_violation("", f"<!subteam^{group}>").message for group in groups}
     return (violation for violation in _all_broadcasts(payload) if violation.message not in allowed)
@@ -337,19 +337,19 @@ def _violation(path: str, what: str) -> Violation:
     return Violation(path, "broadcast", f"notifies many people: {what}")
 
 
-TEXT_LIMIT = 40_000  # what is longer is cut by Slack, silently
-UPDATE_TEXT_LIMIT = 4_000  # chat.update refuses what chat.postMessage takes
+TEXT_LIMIT = 40_000  # Slack cuts a longer text without an error
+UPDATE_TEXT_LIMIT = 4_000  # for chat.update, which refuses longer texts that chat.postMessage accepts
 MARKDOWN_TEXT_LIMIT = 12_000
 ATTACHMENTS_LIMIT = 100
 VIEW_SIZE_LIMIT = 250_000  # bytes
 
 
 def violations(payload: Json, *, surface: Surface, method: str = "", groups: Collection[str] = ()) -> list[Violation]:
-    """Every broken rule, in the order of the payload; empty when Slack would take it as it is.
+    """Every broken rule, in the order of the payload; empty if Slack would accept it unchanged.
 
-    payload: the arguments of a chat method or a response URL, or the `view` itself for a modal or a Home tab.
-    method: lets rules count that hold for one method only, such as `chat.update`.
-    groups: ids of user groups that may be mentioned, as Slack lets apps do unless an admin forbids it.
+    payload: the arguments of a chat method or a response URL, or the `view` itself for a modal or a Home tab. method:
+    enables rules of one method only, such as `chat.update`. groups: ids of user groups that may be mentioned, which
+    Slack permits to apps unless an admin forbids it.
     """
     loud = broadcasts(payload, groups)
     if surface == "message":

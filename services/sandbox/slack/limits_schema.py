@@ -1,7 +1,7 @@
-"""Block Kit as data: which keys each block, element and object has, and how large each may be.
+"""Block Kit as data: the keys of each block, element and object, and their limits.
 
-Sources: docs.slack.dev/reference/block-kit, slack_sdk 3.47.0, @slack/types 3.2.0. Where sources differ, the stricter
-figure stands: what passes here passes there.
+Sources: docs.slack.dev/reference/block-kit, slack_sdk 3.47.0, @slack/types 3.2.0. Where they differ, the stricter limit
+is used, so that what passes here passes there.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Where = Literal["block", "element", "rich", "object", "chart"]
 class Str:
     """Text of `low` to `high` code points, matching `pattern` if there is one."""
 
-    high: int = 0  # 0: no limit is published
+    high: int = 0  # 0: Slack publishes no limit
     low: int = 1
     pattern: str = ""
 
@@ -53,7 +53,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class Typed:
-    """An object that names its `type`, one of `types`, described in the table `where`."""
+    """An object with a `type`, one of `types`, described in the table `where`."""
 
     where: Where
     types: frozenset[str]
@@ -61,7 +61,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class Obj:
-    """An object without a type of its own, described in OBJECTS."""
+    """An object without a `type`, described in OBJECTS."""
 
     name: str
 
@@ -76,7 +76,7 @@ Spec = Str | Num | Bool | OneOf | Text | ListOf | Typed | Obj | Anything
 
 @dataclass(frozen=True)
 class Shape:
-    """Keys besides `type`. `one_of`: groups of keys of which exactly one is given; `any_of`: at least one."""
+    """The keys of an object besides `type`. `one_of`: groups of keys with exactly one given; `any_of`: at least one."""
 
     required: Mapping[str, Spec] = field(default_factory=dict)
     optional: Mapping[str, Spec] = field(default_factory=dict)
@@ -239,7 +239,7 @@ ELEMENTS: Mapping[str, Shape] = {
         {}, {**TYPED_COMMON, "initial_value": _typed("block", "rich_text"), "min_lines": Num(1), "max_lines": Num(1)}
     ),
     "file_input": Shape({}, {"action_id": ID, "filetypes": ListOf(Str(), 100), "max_files": Num(1, 10)}),
-    "rich_text": RICH_TEXT,  # as a table's cell
+    "rich_text": RICH_TEXT,  # as a cell of a table
     "raw_text": Shape({"text": Str(3000)}),
     "raw_number": Shape({"value": Num()}, {"text": Str(3000)}),
     "url": Shape({"url": URL, "text": Str()}),
@@ -344,7 +344,7 @@ BLOCKS: Mapping[str, Shape] = {
     ),
 }
 
-# Where a block may stand at the top; what is not here may stand anywhere, doubtful places are left out.
+# The surfaces that may have a block at the top level; other blocks are allowed on all. Doubtful surfaces are left out.
 MESSAGE, MODAL = frozenset({"message"}), frozenset({"modal"})
 MESSAGE_OR_HOME = frozenset({"message", "home"})
 SURFACES: Mapping[str, frozenset[str]] = {

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from services.sandbox.slack.model import File, Json, Message, with_former
 
-MAX_WAITING = 256  # changes kept for one listener
+MAX_WAITING = 256  # changes kept per subscription
 
 
 class ChangeKind(StrEnum):
@@ -23,13 +23,13 @@ class ChangeKind(StrEnum):
     HOME = "home"
     CHANNEL = "channel"  # a channel or a direct message was added
     REFUSED = "refused"
-    CONNECTION = "connection"  # an app's socket came or went
-    MISSED = "missed"  # this listener was too slow: read everything again
+    CONNECTION = "connection"  # an app's socket was opened or closed
+    MISSED = "missed"  # this subscriber was too slow and has to read everything again
 
 
 @dataclass(frozen=True)
 class Change:
-    """`user` is set when only that person sees it; `thread_ts` when it lies in a thread."""
+    """One change. `user`: the only person who sees it, if any; `thread_ts`: its thread, if any."""
 
     kind: ChangeKind
     channel: str | None = None
@@ -39,7 +39,7 @@ class Change:
 
 
 class Subscription:
-    """An async iterator over changes, also readable one by one with a time limit through `next_change`."""
+    """An async iterator over changes; `next_change` returns them one by one."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[Change] = asyncio.Queue(MAX_WAITING)
@@ -68,7 +68,7 @@ class Changes:
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscription]:
-        """A bounded view of everything that changes from now on: `with changes.subscribe() as stream: async for …`."""
+        """A bounded feed of all changes from now on: `with changes.subscribe() as stream: async for …`."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
         try:
@@ -81,11 +81,11 @@ class Changes:
             subscription.put(change)
 
 
-MAX_PER_CHANNEL = 5_000  # the oldest go first; a demo that runs for weeks stays small
+MAX_PER_CHANNEL = 5_000  # the oldest are dropped, so that a demo that runs for weeks stays small
 
 
 class MessageStore:
-    """Keeps messages by channel and timestamp, and says what changed. Not for use from several threads."""
+    """Keeps messages by channel and timestamp, and publishes changes. Not thread-safe."""
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
@@ -105,13 +105,13 @@ class MessageStore:
         self._publish(ChangeKind.MESSAGE_POSTED, message)
 
     def restore(self, message: Message) -> None:
-        """Add without sending events, as when a saved workspace is read."""
+        """Add a message without publishing it, for reading a saved workspace."""
         self._channels[message.channel][message.ts] = message
         if message.is_reply and message.thread_ts is not None:
             self._threads[message.channel, message.thread_ts].append(message)
 
     def change(self, message: Message, **values: Any) -> None:
-        """Set fields of a message. Lists and dicts are replaced, never changed in place: snapshots stay true."""
+        """Set fields of a message. Lists and dicts are replaced, never modified, so that snapshots stay valid."""
         if "blocks" in values:
             message.former = with_former(message.former, message.blocks)
         for name, value in values.items():
@@ -123,14 +123,14 @@ class MessageStore:
         self._publish(ChangeKind.MESSAGE_DELETED, message)
 
     def in_channel(self, channel: str) -> list[Message]:
-        """What stands in the channel itself, oldest first: no replies, but those also sent to the channel."""
+        """The messages shown in the channel itself, oldest first: no replies, except those also sent to the channel."""
         return [m for m in self._channels[channel].values() if not m.is_reply or m.reply_broadcast]
 
     def replies(self, channel: str, thread_ts: str) -> list[Message]:
         return list(self._threads.get((channel, thread_ts), ()))
 
     def thread(self, channel: str, thread_ts: str) -> list[Message]:
-        """The first message and its replies, oldest first; empty when there is no such thread."""
+        """The first message and its replies, oldest first; empty if there is no such thread."""
         first = self.find(channel, thread_ts)
         return [first, *self.replies(channel, thread_ts)] if first else self.replies(channel, thread_ts)
 
@@ -162,7 +162,7 @@ class FileStore:
         return self._files.get(file_id)
 
     def reserve(self, name: str, size: int, *, user: str, alt_text: str = "") -> File:
-        """Step 1: a place to upload to. `size` is in bytes."""
+        """Reserve a file to upload to: step 1 of an upload. `size` is in bytes."""
         file = File("F" + secrets.token_hex(5).upper(), name, size, user, title=name, alt_text=alt_text)
         self._files[file.id] = file
         while len(self._files) > MAX_FILES:
@@ -171,7 +171,7 @@ class FileStore:
 
 
 def file_path(file: File) -> str:
-    """Where its bytes are served."""
+    """The path that serves the file's bytes."""
     return f"/slack/files/{file.id}/{quote(file.name, safe='')}"
 
 

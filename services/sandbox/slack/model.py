@@ -1,4 +1,4 @@
-"""What a Slack workspace is made of: people, channels, messages, views, files, errors; and the demo's cast."""
+"""The objects of a Slack workspace: people, channels, messages, views, files, errors; and the demo's people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class Team:
     id: str
     name: str
     domain: str
-    address: str = ""  # where a browser finds it, if not at Slack
+    address: str = ""  # its URL in a browser, if not Slack's
 
     @property
     def url(self) -> str:
@@ -26,7 +26,7 @@ class User:
     real_name: str
     title: str = ""
     is_bot: bool = False
-    team_id: str | None = None  # of another company, whose channel is shared with ours
+    team_id: str | None = None  # another company's, with which a channel is shared
     deleted: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
@@ -73,7 +73,7 @@ class UserGroup:
 
 @dataclass
 class Channel:
-    """A public channel, or a direct message when `im_user` names its person. An archived one takes no message."""
+    """A public channel, or a direct message if `im_user` is set. An archived one accepts no message."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ class Channel:
     topic: str = ""
     im_user: str | None = None
     bookmarks: list[Json] = field(default_factory=list)
-    is_ext_shared: bool = False  # with another company
+    is_ext_shared: bool = False  # shared with another company
     is_archived: bool = False
 
     def to_slack(self, viewer: str) -> Json:
@@ -108,7 +108,7 @@ class Channel:
 
 @dataclass
 class Message:
-    """One message; `visible_to` is set on an ephemeral one and names the only person who sees it."""
+    """One message; `visible_to` is the only person who sees it, if it is ephemeral."""
 
     channel: str
     ts: str
@@ -127,7 +127,7 @@ class Message:
     pinned: bool = False
     username: str | None = None
     icon_emoji: str | None = None
-    former: list[list[Json]] = field(default_factory=list)  # the last blocks before these: a person may still see them
+    former: list[list[Json]] = field(default_factory=list)  # the last earlier blocks, which a person may still see
 
     @property
     def is_reply(self) -> bool:
@@ -147,21 +147,21 @@ class View:
     content: Json
     root_id: str
     previous_id: str | None = None
-    errors: Mapping[str, str] = field(default_factory=dict)  # block_id -> what is wrong, after a refused submission
+    errors: Mapping[str, str] = field(default_factory=dict)  # {block_id: error} of a refused submission
     state: Json = field(default_factory=dict)  # {block_id: {action_id: value object}}, kept across updates
-    former: list[list[Json]] = field(default_factory=list)  # the last blocks before these: a person may still see them
+    former: list[list[Json]] = field(default_factory=list)  # the last earlier blocks, which a person may still see
 
     def change(self, content: Json) -> None:
-        """Show this instead."""
+        """Replace the content."""
         self.former = with_former(self.former, self.content["blocks"])
         self.content = content
 
 
-FORMER = 3  # versions
+FORMER = 3  # earlier versions that are kept
 
 
 def with_former(former: list[list[Json]], blocks: list[Json]) -> list[list[Json]]:
-    """The blocks that a person may still see a moment after they were replaced."""
+    """The earlier blocks, which a person may still see a moment after they were replaced."""
     return [*former, blocks][-FORMER:]
 
 
@@ -180,7 +180,7 @@ class File:
 
 @dataclass(frozen=True)
 class Call:
-    """One Web API or response_url call that the app made, and the response. `at` is Unix time."""
+    """One Web API or response_url call of the app, and the answer. `at` is Unix time."""
 
     method: str
     payload: Json
@@ -190,7 +190,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What real Slack would not have accepted; the page shows it where the message would have been."""
+    """A message that real Slack would have refused; the page shows it in place of the message."""
 
     method: str
     error: str
@@ -210,13 +210,15 @@ OLIVIA = User("U0OLIVIA001", "olivia", "Olivia Park", "Operator")
 ANN = User("U0ANN000001", "ann", "Ann Keller", "Approver")
 BEN = User("U0BEN000001", "ben", "Ben Osei", "Approver")
 OTTO = User("U0OTTO00001", "otto", "Otto Lind", "Outsider")
-SLACKBOT = User("USLACKBOT", "slackbot", "Slackbot", is_bot=True)  # tells a person what went wrong
+SLACKBOT = User("USLACKBOT", "slackbot", "Slackbot", is_bot=True)  # shows errors to a person
 
 
 @dataclass(frozen=True)
 class App:
-    """One app of the workspace. `direct`: what the ids of its direct messages begin with.
-    `channel`: the id of its incidents channel."""
+    """One app of the workspace. `direct`: the prefix of its direct messages' ids.
+
+    `channel`: the id of its incidents channel.
+    """
 
     id: str
     bot_id: str
@@ -229,11 +231,11 @@ class App:
 DRAGONFLY = App(APP_ID, BOT_ID, BOT, "/dragonfly", "D", "C0INCIDENTS")
 STAGING_BOT = User("U0STAGING01", "dragonfly-staging", "Dragonfly staging", "Operations bot of staging", is_bot=True)
 STAGING = App("A0STAGING01", "B0STAGING01", STAGING_BOT, "/dragonfly-staging", "DS", "C0STAGING01")
-PEOPLE = (OLIVIA, ANN, BEN, OTTO)  # who one can be on the page, in this order
+PEOPLE = (OLIVIA, ANN, BEN, OTTO)  # the people to choose from on the page, in this order
 
 APPROVERS = UserGroup("S0APPROVERS", "dragonfly-approvers", "Dragonfly approvers", (ANN.id, BEN.id))
 OPERATORS = UserGroup("S0OPERATORS", "dragonfly-operators", "Dragonfly operators", (OLIVIA.id, ANN.id, BEN.id))
-ON_CALL = UserGroup("S0ONCALL", "oncall", "On call", (OLIVIA.id,))  # until the bot lets it follow a rotation
+ON_CALL = UserGroup("S0ONCALL", "oncall", "On call", (OLIVIA.id,))  # until the bot makes it follow a rotation
 
 INCIDENTS_ID = "C0INCIDENTS"
 GENERAL_ID = "C0GENERAL01"
@@ -241,7 +243,7 @@ STAGING_ID = STAGING.channel
 
 
 def staging_channel() -> Channel:
-    """Where staging's bot posts."""
+    """The channel in which staging's bot posts."""
     return Channel(STAGING_ID, "dragonfly-staging", [*(user.id for user in PEOPLE), STAGING_BOT.id], "Staging")
 
 
@@ -254,7 +256,7 @@ def new_channels() -> list[Channel]:
 
 
 class ApiError(Exception):
-    """Carries Slack's error code and what else the answer holds."""
+    """Carries Slack's error code and further fields of the answer."""
 
     def __init__(self, code: str, **more: object) -> None:
         super().__init__(code)
@@ -266,7 +268,7 @@ class ApiError(Exception):
 
 
 class RateLimitedError(Exception):
-    """Answered with 429. `retry_after_s` is in whole seconds."""
+    """The call is answered with 429. `retry_after_s` is in whole seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("ratelimited")

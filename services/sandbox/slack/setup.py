@@ -1,4 +1,4 @@
-"""How the app is set up in Slack: what a person clicks together at api.slack.com, and can click together wrongly."""
+"""The app's settings in Slack, which a person makes at api.slack.com, and can make wrongly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from services.sandbox.slack.model import APP_ID, ApiError
 
-# The scope that each method asks for, where it asks for one that does not depend on the kind of the conversation.
+# {method: the scope that it needs}, for scopes that do not depend on the type of the conversation.
 NEEDED: Mapping[str, str] = {
     "bots.info": "users:read",
     "chat.delete": "chat:write",
@@ -26,7 +26,7 @@ NEEDED: Mapping[str, str] = {
     "usergroups.users.update": "usergroups:write",
     "users.info": "users:read",
 }
-# Asked for by what Slack delivers, or by private channels and direct messages, which no method of this table tells.
+# Scopes for Slack's deliveries, and for private channels and direct messages, which the table above leaves out.
 OTHERS = frozenset(
     {
         "app_mentions:read",
@@ -42,8 +42,11 @@ OTHERS = frozenset(
 
 @dataclass
 class AppSetup:
-    """As a well set-up app has it. `owns_command`: False while another app in the workspace has the same command and
-    was installed later, so that Slack calls that one. app_token_of: the app that the app-level token belongs to."""
+    """The app's settings; the defaults are correct ones. app_token_of: the app that the app-level token belongs to.
+
+    `owns_command`: False if another app in the workspace has the same command and was installed later, so that Slack
+    calls that one.
+    """
 
     scopes: frozenset[str] = field(default_factory=lambda: frozenset(NEEDED.values()) | OTHERS)
     has_interactivity: bool = True
@@ -52,7 +55,7 @@ class AppSetup:
     app_token_of: str = APP_ID
 
     def check_scope(self, method: str) -> None:
-        """Raises ApiError as Slack does when the installation lacks the method's scope."""
+        """Raise ApiError, as Slack does, if the installation lacks the method's scope."""
         needed = NEEDED.get(method)
         if needed is not None and needed not in self.scopes:
             raise ApiError("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))

@@ -1,4 +1,4 @@
-"""Modals, stacked per person as Slack stacks them, and each person's Home tab."""
+"""Modals, in a stack per person as in Slack, and each person's Home tab."""
 
 import secrets
 from collections import defaultdict
@@ -37,7 +37,7 @@ class ViewStore:
         return next((view for view in views if view.content.get("external_id") == external_id), None)
 
     def open(self, user: str, content: Json) -> View:
-        """Show a modal instead of whatever this person had open."""
+        """Show a modal in place of any that this person had open."""
         view_id = new_view_id()
         view = View(view_id, user, new_hash(), content, root_id=view_id)
         self._stacks[user] = [view]
@@ -45,7 +45,7 @@ class ViewStore:
         return view
 
     def push(self, user: str, content: Json) -> View | None:
-        """Lay a modal over this person's; None when the stack is full."""
+        """Put a modal on this person's stack; None if the stack is full."""
         stack = self._stacks[user]
         if not stack:
             return self.open(user, content)
@@ -57,7 +57,7 @@ class ViewStore:
         return view
 
     def update(self, view: View, content: Json) -> None:
-        """Replace the content. What was typed stays in inputs whose block and action ids stay."""
+        """Replace the content. Inputs whose block and action ids stay keep what was typed."""
         view.change(content)
         view.hash = new_hash()
         view.errors = {}
@@ -74,7 +74,7 @@ class ViewStore:
         self._publish(view)
 
     def clear(self, user: str) -> list[View]:
-        """Close all modals of a person; returns them, front first."""
+        """Close all modals of a person; return them, front first."""
         closed = self._stacks.pop(user, [])[::-1]
         for view in closed[:1]:
             self._publish(view)
@@ -121,7 +121,7 @@ class Trigger:
 
 @dataclass
 class ResponseTicket:
-    """Where an answer to one interaction goes. `message_ts` is the message that the interaction came from."""
+    """The target of answers to one interaction. `message_ts`: the message that the interaction came from."""
 
     user: str
     channel: str
@@ -148,7 +148,7 @@ class Tickets:
         return trigger_id
 
     def use_trigger(self, trigger_id: str) -> str:
-        """The user who pressed; a trigger works once and for a short time. Raises TicketError."""
+        """Return the user who pressed; a trigger works once and for a short time. Raises TicketError."""
         trigger = self._triggers.get(trigger_id)
         if trigger is None:
             raise TicketError("invalid_trigger_id")
@@ -169,7 +169,7 @@ class Tickets:
         return token
 
     def use_response(self, token: str) -> ResponseTicket:
-        """Counts one use. Raises TicketError."""
+        """Count one use and return the ticket. Raises TicketError."""
         ticket = self._responses.get(token)
         if ticket is None or self._clock() > ticket.expires_at:
             raise TicketError("expired_url")

@@ -21,7 +21,7 @@ from services.sandbox.slack.workspace import Workspace
 
 JSON_ARGUMENTS = frozenset({"blocks", "attachments", "view", "metadata", "files"})
 NO_TOKEN_NEEDED = frozenset({"api.test"})
-RECORD_VARIABLE = "SANDBOX_SLACK_RECORD"  # a JSONL file that every outgoing payload is appended to
+RECORD_VARIABLE = "SANDBOX_SLACK_RECORD"  # names a JSONL file to which every payload of the app is appended
 
 
 class WebApi:
@@ -58,7 +58,7 @@ class WebApi:
         return JSONResponse(answer, headers={"X-OAuth-Scopes": self._granted(method)})
 
     def _granted(self, method: str) -> str:
-        """The token's scopes, which Slack names with each answer."""
+        """The token's scopes, which Slack reports with each answer."""
         scopes = {"connections:write"} if method == "apps.connections.open" else self._workspace.setup.scopes
         return ",".join(sorted(scopes))
 
@@ -83,7 +83,7 @@ def _find(method: str) -> Method:
 
 
 def record(workspace: Workspace, method: str, payload: Json, answer: Json) -> None:
-    """Keep the call, and append it to the record file if one is named. Tokens are left out."""
+    """Record the call, and append it to the record file if one is named. Tokens are left out."""
     shown = {key: value for key, value in payload.items() if key != "token"}
     workspace.record_call(Call(method, shown, answer, workspace.clock()))
     path = os.environ.get(RECORD_VARIABLE)
@@ -94,13 +94,13 @@ def record(workspace: Workspace, method: str, payload: Json, answer: Json) -> No
 
 
 def learn_base_url(workspace: Workspace, request: Request) -> None:
-    """Response URLs and socket addresses lead back to the host under which the caller knows us."""
+    """Set the base URL of response URLs and sockets to the host that the caller used, if it is not set."""
     if not workspace.base_url:
         workspace.base_url = str(request.base_url).rstrip("/")
 
 
 async def read_arguments(request: Request) -> Json:
-    """Query, then form or JSON body; arguments that are JSON inside a form are decoded."""
+    """The arguments from the query, then from a form or JSON body; JSON inside a form is decoded."""
     args: Json = dict(request.query_params)
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/json"):
@@ -138,8 +138,8 @@ def _check_token(method: str, token: str) -> None:
 
 
 async def cut_connection(request: Request) -> Response:
-    """Hang up without an answer, so that the caller cannot know what became of the call."""
-    cycle = getattr(request.receive, "__self__", None)  # uvicorn's request cycle: ASGI itself has no word for this
+    """Disconnect without an answer, so that the caller cannot know the outcome of the call."""
+    cycle = getattr(request.receive, "__self__", None)  # uvicorn's request cycle, because ASGI can't do this
     transport = getattr(cycle, "transport", None)
     if transport is not None:
         transport.abort()
@@ -174,7 +174,7 @@ class ResponseUrls:
 
 
 def respond(workspace: Workspace, ticket: ResponseTicket, args: Json) -> None:
-    """Post, replace or delete, as the arguments say. Raises ApiError for what Slack would refuse."""
+    """Post, replace or delete, as the arguments request. Raises ApiError if Slack would refuse."""
     original = workspace.messages.find(ticket.channel, ticket.message_ts) if ticket.message_ts else None
     if is_true(args.get("delete_original")):
         if original is not None:
@@ -186,7 +186,7 @@ def respond(workspace: Workspace, ticket: ResponseTicket, args: Json) -> None:
         return
     posted = _post(workspace, ticket, args)
     if original is None:
-        ticket.message_ts = posted.ts  # the first answer to a command is what a later `replace_original` replaces
+        ticket.message_ts = posted.ts  # a later `replace_original` replaces the first answer to a command
 
 
 def _post(workspace: Workspace, ticket: ResponseTicket, args: Json) -> Message:

@@ -1,4 +1,4 @@
-"""The local Slack's state in one place, saved across restarts."""
+"""The state of the local Slack, saved across restarts."""
 
 import asyncio
 import json
@@ -82,18 +82,18 @@ def view_json(workspace: "Workspace", view: View) -> Json:
     return VIEW_DEFAULTS | view.content | ids | app | {"state": {"values": view.state}}
 
 
-RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)  # almost at once, after a minute, after five
+RETRY_AFTER_S: tuple[float, ...] = (0.0, 60.0, 300.0)  # as Slack: almost at once, after 1 min, after 5 min
 
 
 class Events:
-    """`retry_after_s` holds the pauses before the redeliveries; tests shorten them."""
+    """Sends events to the app. `retry_after_s`: the pauses before redeliveries, which tests shorten."""
 
     def __init__(self, workspace: "Workspace") -> None:
         self.retry_after_s = RETRY_AFTER_S
         self._workspace = workspace
 
     def message_posted(self, message: Message) -> None:
-        """`message`, and `app_mention` when it names the app. Ephemeral messages cause no event."""
+        """Send `message`, and `app_mention` if it mentions the app. Ephemeral messages cause no event."""
         if message.visible_to is not None:
             return
         channel = self._workspace.channels[message.channel]
@@ -128,7 +128,7 @@ class Events:
             self._workspace.run(self.deliver(self._callback(event) | {"is_ext_shared_channel": is_shared}))
 
     async def deliver(self, payload: Json) -> bool:
-        """Deliver with Slack's retries; whether the app took it in the end."""
+        """Deliver with Slack's retries. True if the app accepted it in the end."""
         envelope = Envelope(EnvelopeKind.EVENT, payload)
         for pause_s in (*self.retry_after_s, None):
             try:
@@ -174,13 +174,13 @@ class SavedWorkspace:
         self._workspace = workspace
 
     def restore(self) -> None:
-        """Read the file, if there is one. What this version does not know is left out."""
+        """Read the file, if there is one. Fields that this version does not know are left out."""
         if not self._path.exists():
             return
         try:
             self._restore(json.loads(self._path.read_text()))
         except (ValueError, KeyError, TypeError):
-            self._path.replace(self._path.with_suffix(".damaged"))  # a demo starts empty rather than not at all
+            self._path.replace(self._path.with_suffix(".damaged"))  # the demo starts empty instead of failing
 
     def _restore(self, saved: Json) -> None:
         known = {field.name for field in fields(Message)}
@@ -194,7 +194,7 @@ class SavedWorkspace:
             self._workspace.views.homes[values["user"]] = View(**values)
 
     async def keep_saving(self) -> None:
-        """Save shortly after each change, many changes at once."""
+        """Save shortly after changes, many changes at once."""
         with self._workspace.subscribe() as changes:
             async for _ in changes:
                 await asyncio.sleep(SAVE_AT_MOST_EVERY_S)
@@ -202,11 +202,11 @@ class SavedWorkspace:
                 await self.save()
 
     async def save(self) -> None:
-        """Write beside the file and rename, so that a crash leaves the old or the new one."""
+        """Write a new file and rename it, so that a crash leaves the old or the new one."""
         await asyncio.to_thread(self._write, self._snapshot())
 
     def _snapshot(self) -> Json:
-        """Lasting messages only: an ephemeral one is gone after a reload in real Slack too."""
+        """The messages and Home tabs to save; no ephemeral messages, which real Slack loses on a reload too."""
         messages = [dict(vars(message)) for message in self._workspace.messages if message.visible_to is None]
         return {"messages": messages, "homes": [asdict(view) for view in self._workspace.views.homes.values()]}
 
@@ -218,7 +218,7 @@ class SavedWorkspace:
 
 
 class Timestamps:
-    """Of messages: Unix seconds with six decimals, each later than the one before."""
+    """Timestamps of messages: Unix seconds with 6 decimals, each later than the one before."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -243,13 +243,13 @@ SUBSCRIBED_EVENTS = frozenset(
 class Workspace:
     """One team, as one of its apps sees it; `install` adds another app to the same team.
 
-    directory: where messages and Home tabs are kept between starts; nothing is kept without it.
+    directory: keeps messages and Home tabs between starts; nothing is kept without it.
     clock: Unix time in seconds.
-    base_url: where this server is reached, such as `http://127.0.0.1:8800`; learnt from the first request if empty.
-    subscribed_events: the event types that the app's manifest asks for.
-    app: what the bot of this app is called, and its slash command. beside: another app of the same team.
-    strict: whether a second message in one channel within a second is refused with 429, as real Slack may.
-    broadcasts_allowed: whether `<!channel>` and its like may stand in what the app sends.
+    base_url: this server's URL, such as `http://127.0.0.1:8800`; taken from the first request if empty.
+    subscribed_events: the event types in the app's manifest.
+    app: the app, with its bot and its slash command. beside: another app of the same team.
+    strict: True to refuse a second message in one channel within 1 s with 429, as real Slack may.
+    broadcasts_allowed: True if the app may send `<!channel>` and the like.
     """
 
     def __init__(
@@ -275,7 +275,7 @@ class Workspace:
         self.commands = frozenset({app.command})
         self.people = model.PEOPLE
         self.groups = {group.id: group for group in (model.OPERATORS, model.APPROVERS, model.ON_CALL)}
-        # What all apps of the team have in common. `installed`: in the order in which they were installed.
+        # Shared by all apps of the team. `installed`: in the order in which they were installed.
         self.installed: list[Workspace] = beside.installed if beside else []
         self.installed.append(self)
         self.team: model.Team = beside.team if beside else model.TEAM
@@ -298,7 +298,7 @@ class Workspace:
         self.calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self.events = Events(self)
         self.last_post_at: dict[str, float] = {}  # channel -> Unix time
-        self._statuses: dict[tuple[str, str], tuple[str, float]] = {}  # channel, thread -> the app's status, its end
+        self._statuses: dict[tuple[str, str], tuple[str, float]] = {}  # {(channel, thread): (app's status, its end)}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._saved = SavedWorkspace(directory, self) if directory else None
 
@@ -307,7 +307,7 @@ class Workspace:
         return self.changes.subscribe()
 
     def messages_for(self, user: str, channel: str) -> list[Message]:
-        """What this person sees in the channel, oldest first, with what only they can see."""
+        """The messages that this person sees in the channel, oldest first, with those only they can see."""
         return [m for m in self.messages.in_channel(channel) if m.is_visible_to(user)]
 
     def thread_for(self, user: str, channel: str, thread_ts: str) -> list[Message]:
@@ -315,7 +315,7 @@ class Workspace:
         return [m for m in self.messages.thread(channel, thread_ts) if m.is_visible_to(user)]
 
     def modal_for(self, user: str) -> View | None:
-        """Whichever app opened it."""
+        """This person's front modal, whichever app opened it."""
         return next((stack[-1] for stack in self._stacks(user)), None)
 
     def modal_depth(self, user: str) -> int:
@@ -333,9 +333,9 @@ class Workspace:
         return self.channels.get(wanted) or next(by_name, None)
 
     def install(self, app: model.App, *, base_url: str, channel: Channel) -> "Workspace":
-        """The same team as another app sees it: with its own bot, connections, views and faults, and one channel more.
+        """Add an app; return the team as it sees it, with its own bot, connections, views and faults, and its channel.
 
-        base_url: where this app reaches Slack's API.
+        base_url: the URL at which this app reaches Slack's API.
         """
         events = self.subscribed_events
         other = Workspace(clock=self.clock, base_url=base_url, subscribed_events=events, app=app, beside=self)
@@ -343,20 +343,20 @@ class Workspace:
         return other
 
     def app_of(self, message: Message) -> "Workspace":
-        """Whose message this is; this app for a person's."""
+        """The app that posted this message; this app for a person's message."""
         return next((one for one in self.installed if one.bot_id == message.bot_id), self)
 
     def app_in(self, channel: str) -> "Workspace":
-        """Whose direct message this channel is; this app for any other channel."""
+        """The app whose direct message this channel is; this app for any other channel."""
         return next((one for one in reversed(self.installed) if channel.startswith(one.app.direct)), self)
 
     def open_direct(self, channel: str) -> None:
-        """The direct message with this id, as it was saved."""
+        """Create the direct message with this saved id."""
         app = self.app_in(channel)
         app.direct_channel("U" + channel.removeprefix(app.app.direct))
 
     def direct_channel(self, user: str) -> Channel:
-        """The direct message between this person and the app, made when it is first asked for."""
+        """The direct message between this person and the app, created at its first use."""
         channel_id = self.app.direct + user[1:]
         if channel_id not in self.channels:
             self.channels[channel_id] = Channel(channel_id, "", [user, self.bot.id], im_user=user)
@@ -364,15 +364,15 @@ class Workspace:
         return self.channels[channel_id]
 
     def new_ts(self) -> str:
-        """The next message timestamp: later than every one before, even within a microsecond."""
+        """The next message timestamp, later than all before, even within a microsecond."""
         return self.timestamps.new()
 
     def continue_after(self, ts: str) -> None:
-        """Make all later timestamps larger than this one, whatever the clock says."""
+        """Make all later timestamps larger than this one, regardless of the clock."""
         self.timestamps.continue_after(ts)
 
     def post(self, message: Message) -> None:
-        """Add a message, and tell the app of it as Slack does, its own messages included."""
+        """Add a message, and send it to the apps as an event, as Slack does, their own messages included."""
         if message.bot_id and message.thread_ts:
             self._statuses.pop((message.channel, message.thread_ts), None)
         self.messages.add(message)
@@ -384,7 +384,7 @@ class Workspace:
         self.changes.publish(Change(ChangeKind.MESSAGE_CHANGED, channel=channel, thread_ts=thread_ts))
 
     def status_of(self, channel: str, thread_ts: str) -> str:
-        """What the app is doing in this thread; empty when it says nothing."""
+        """The app's status in this thread; empty if it has none."""
         status, ends_at = self._statuses.get((channel, thread_ts), ("", 0.0))
         return status if self.clock() < ends_at else ""
 
@@ -400,23 +400,23 @@ class Workspace:
 
     @property
     def is_delivering(self) -> bool:
-        """Whether an event is on its way to the app, or waits for its redelivery."""
+        """True if an event is being delivered to the app, or waits for its redelivery."""
         return bool(self._tasks)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Let this continue by itself, until `close`."""
+        """Run this in the background, until `close`."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def start(self) -> None:
-        """Read what was saved, and keep saving from now on."""
+        """Read the saved state, and keep saving from now on."""
         if self._saved:
             self._saved.restore()
             self.run(self._saved.keep_saving())
 
     async def close(self) -> None:
-        """Stop background work, close the sockets, save a last time."""
+        """Stop background work, close the sockets, and save a last time."""
         await self.sockets.close()
         for task in list(self._tasks):
             task.cancel()

@@ -1,1 +1,1 @@
-"""Block Kit to HTML. Everything that comes from a payload is escaped; unknown types draw a visible error."""
+"""Block Kit to HTML. All content of a payload is escaped; unknown types become a visible error."""

@@ -1,7 +1,7 @@
-"""Buttons, menus, pickers and fields as native form controls.
+"""Draws buttons, menus, pickers and fields as native form controls.
 
-Each control becomes a native form control. Its wrapper carries the ids that are reported when it is used
-(`data-block`, `data-action`, `data-type`), and a choice is reported by its option's value.
+The wrapper of a control carries the ids that are reported when it is used (`data-block`, `data-action`, `data-type`); a
+choice is reported by its option's value.
 """
 
 from __future__ import annotations
@@ -132,12 +132,12 @@ def description(option: Json, drawing: Drawing) -> Markup | None:
 
 
 def _id(element: Json, drawing: Drawing) -> str:
-    """Unique on the page; also a field's name, by which the page knows it again after an update."""
+    """The control's DOM id, unique on the page; also a field's name, by which an update of the page finds it."""
     return drawing.dom_id(str(element.get("action_id", "")))
 
 
 def control(element: Json, drawing: Drawing, label: str | None = None) -> Markup:
-    """One interactive element; `label` names it for those who listen when no visible label is tied to it."""
+    """One interactive element; `label` names it for screen readers if no visible label is attached to it."""
     kind = str(element.get("type"))
     draw = CONTROLS.get(kind)
     if draw is None:
@@ -155,7 +155,7 @@ def control(element: Json, drawing: Drawing, label: str | None = None) -> Markup
 
 
 def confirmation(confirm: Json | None, drawing: Drawing) -> Markup | None:
-    """The question asked before the action is sent, kept in a template until it is needed."""
+    """The question before the action is sent, kept in a template until it is needed."""
     if not confirm:
         return None
     danger = confirm.get("style") == "danger"

@@ -1,4 +1,4 @@
-"""Builds HTML from parts: every string is escaped; the drawing context; the box for unknown blocks."""
+"""Builds HTML from parts, with every string escaped; the drawing context; the box for unknown blocks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Drawing:
-    """`users`, `channels` and `groups` are `{id: display name}`.
+    """The context of drawing. `users`, `channels` and `groups` are `{id: display name}`.
 
-    `scope` makes DOM ids unique on a page that shows the same block twice (channel and thread pane). `block_id` is
-    that of the block being drawn, which its controls report when they are used; `label` names the control being drawn
-    for those who listen. `errors` is `{block_id: message}`.
+    `scope` makes DOM ids unique on a page that shows the same block twice (channel and thread pane). `block_id` is that
+    of the block being drawn, which its controls report when they are used; `label` names the control being drawn for
+    screen readers. `errors` is `{block_id: message}`.
     """
 
     users: Mapping[str, str] = field(default_factory=dict)
@@ -34,11 +34,11 @@ class Drawing:
         return replace(self, block_id=block_id)
 
     def naming(self, label: str) -> Drawing:
-        """The same context for one control of this name."""
+        """The same context for one control with this name."""
         return replace(self, label=label)
 
     def dom_id(self, *parts: str) -> str:
-        """An id that is unique on the page as long as `scope` and the parts are."""
+        """An id that is unique on the page if `scope` and the parts are."""
         return "-".join(part for part in (self.scope, self.block_id, *parts) if part)
 
 
@@ -48,10 +48,10 @@ _VOID = frozenset({"br", "hr", "img", "input"})
 
 
 def el(tag: str, /, *children: Child, **attributes: object) -> Markup:
-    """One element. `class_` becomes `class`, `data_id` becomes `data-id`; None and False leave an attribute out."""
+    """One element. `class_` becomes `class`, `data_id` becomes `data-id`; None and False omit the attribute."""
     start = f"<{tag}{''.join(_attributes(attributes))}>"
     end = "" if tag in _VOID else f"</{tag}>"
-    return Markup(f"{start}{''.join(_strings(children))}{end}")  # noqa: S704 - each part is escaped where it comes in
+    return Markup(f"{start}{''.join(_strings(children))}{end}")  # noqa: S704 - each part was escaped before
 
 
 def join(children: Iterable[Child]) -> Markup:
@@ -60,7 +60,7 @@ def join(children: Iterable[Child]) -> Markup:
 
 
 def _strings(children: Iterable[Child]) -> Iterator[str]:
-    """The children as escaped text. Plain strings, not `Markup`: a page is joined from thousands of them."""
+    """The children as escaped text; plain strings, not `Markup`, because a page is joined from thousands of them."""
     for child in children:
         if isinstance(child, str):
             yield str(escape(child))
@@ -77,7 +77,7 @@ def _attributes(attributes: dict[str, object]) -> Iterator[str]:
 
 
 def cannot_draw(what: str, kind: str) -> Markup:
-    """Name the kind that is unknown here: `what` is "block", "element", …"""
+    """An error box that names the unknown type: `what` is "block", "element", …"""
     return el(
         "div",
         el("strong", "This page cannot draw it"),

@@ -46,7 +46,7 @@ _NAME = re.compile(r":([a-z0-9_+'-]+):(?::skin-tone-\d:)?")
 
 
 def emoji(name: str) -> Markup:
-    """The character, with its name for those who hover or listen."""
+    """The character, with its name for tooltips and screen readers."""
     character = EMOJI.get(name)
     if character is None:
         return el("span", f":{name}:", class_="emoji-unknown")
@@ -96,7 +96,7 @@ def entity(body: str, drawing: Drawing) -> Markup:
 
 
 def user_mention(user_id: str, drawing: Drawing) -> Markup:
-    """`@name`, stronger when it is the one who looks. A name comes from our own directory, never from the text."""
+    """`@name`, highlighted for the viewer. The name comes from our own directory, never from the text."""
     return mention(f"@{drawing.users.get(user_id, user_id)}", is_viewer=user_id == drawing.viewer)
 
 
@@ -105,7 +105,7 @@ def mention(text: str, *, is_viewer: bool = False) -> Markup:
 
 
 def link(url: str, label: str | None = None) -> Markup:
-    """A link that opens elsewhere; anything but http(s), mailto and tel is shown as text."""
+    """A link that opens in a new tab; other schemes than http(s), mailto and tel are shown as text."""
     if not _SAFE_LINK.match(url):
         return join([f"<{url}|{label}>" if label else f"<{url}>"])
     return el(
@@ -118,7 +118,7 @@ def link(url: str, label: str | None = None) -> Markup:
 
 
 def date(unix: int, form: str, fallback: str, url: str | None = None) -> Markup:
-    """A moment in the reader's own time zone, which for the sandbox is this machine's."""
+    """A moment in the reader's time zone, which for the sandbox is this machine's."""
     try:
         moment = datetime.fromtimestamp(unix, UTC).astimezone()
     except (OverflowError, ValueError, OSError):
@@ -131,7 +131,7 @@ def date(unix: int, form: str, fallback: str, url: str | None = None) -> Markup:
 
 
 def unescape(text: str) -> str:
-    """Turn Slack's three escapes back into characters; HTML escaping happens where elements are built."""
+    """Turn Slack's three escapes back into characters; HTML escaping happens when elements are built."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
@@ -184,7 +184,7 @@ def markdown(block: Json, _drawing: Drawing) -> Markup:
 
 
 def _markdown_lines(text: str) -> Markup:
-    """Neighbouring lines of one kind make one element."""
+    """Draw lines; neighboring lines of one kind become one element."""
     groups = groupby(text.split("\n"), key=_kind)
     return join([_group(kind, list(lines)) for kind, lines in groups])
 
@@ -233,7 +233,7 @@ def _bodies(shape: re.Pattern[str], lines: list[str]) -> Iterator[str]:
 
 def _heading(line: str) -> Markup:
     marks, _, title = line.partition(" ")
-    # A message is itself below the page's headings, so its own start two levels further down.
+    # A message is below the page's own headings, so its headings start two levels lower.
     return el(f"h{min(len(marks) + 2, 6)}", inline(title.strip()))
 
 
@@ -254,7 +254,7 @@ def _table(lines: list[str]) -> Markup:
 
 
 def inline(text: str) -> Markup:
-    """Marks, code and links within one line."""
+    """Draw marks, code and links within one line."""
     parts: list[Child] = []
     end = 0
     for match in _MARKDOWN_INLINE.finditer(text):
@@ -275,7 +275,7 @@ def _markdown_token(match: re.Match[str]) -> Markup:
 _FENCE = re.compile(r"```\n?(.*?)```\n?", re.DOTALL)
 _QUOTE = re.compile(r"(?:&gt;|>) ?(.*)")
 _ENTITY = re.compile(r"<([^<>\n]+)>")
-# Formatting marks count only at the edge of a word, and never around blanks or across lines.
+# Formatting marks count only at the edge of a word, not next to blanks and not across lines.
 _INLINE = re.compile(
     r"`(?P<code>[^`\n]+)`"
     r"|<(?P<entity>[^<>\n]+)>"
@@ -303,7 +303,7 @@ def _fence(text: str, drawing: Drawing) -> Markup:
 
 
 def _lines(text: str, drawing: Drawing) -> Markup:
-    """Neighbouring quoted lines become one quote, the others stay lines of one text."""
+    """Draw lines; neighboring quoted lines become one quote, other lines become one text."""
     parts: list[Child] = []
     plain: list[str] = []
     quoted: list[str] = []
@@ -349,7 +349,7 @@ def _token(match: re.Match[str], drawing: Drawing) -> Markup:
 
 
 def _code(text: str, drawing: Drawing) -> Markup:
-    """Inside code only links and mentions are special."""
+    """Draw code, in which only links and mentions are special."""
     parts: list[Child] = []
     end = 0
     for match in _ENTITY.finditer(text):
@@ -362,7 +362,7 @@ TEXT_TYPES = frozenset({"mrkdwn", "plain_text"})
 
 
 def text_object(text: Json | str | None, drawing: Drawing) -> Markup:
-    """A `mrkdwn` or `plain_text` object; a bare string counts as plain text."""
+    """Draw a `mrkdwn` or `plain_text` object; a bare string counts as plain text."""
     if not text:
         return Markup("")
     if isinstance(text, str):
@@ -374,7 +374,7 @@ def text_object(text: Json | str | None, drawing: Drawing) -> Markup:
 
 
 def plain(text: Json | str | None) -> str:
-    """The bare words of a text object: for options of a native menu and for labels."""
+    """The words of a text object without markup: for options of a native menu and for labels."""
     if not text:
         return ""
     return text if isinstance(text, str) else str(text.get("text", ""))

@@ -1,4 +1,4 @@
-"""The `rich_text`, `plan` and `task_card` blocks."""
+"""Draws the blocks `rich_text`, `plan` and `task_card`."""
 
 from __future__ import annotations
 
@@ -133,14 +133,14 @@ LEAVES: dict[str, Callable[[Json, Drawing], Markup]] = {
     "color": _color,
 }
 
-SOURCES = frozenset({"url"})  # the types of a task's `sources`
+SOURCES = frozenset({"url"})  # types allowed in a task's `sources`
 
 _MARKS = {"pending": "○", "in_progress": "◔", "complete": "✓", "error": "✕"}
 _WORDS = {"pending": "pending", "in_progress": "in progress", "complete": "complete", "error": "failed"}
 
 
 def plan(block: Json, drawing: Drawing) -> Markup:
-    """A titled list of tasks with how many are done."""
+    """A titled list of tasks with the number of finished ones."""
     tasks = block.get("tasks") or ()
     done = sum(task.get("status") == "complete" for task in tasks)
     title = el(
@@ -153,7 +153,7 @@ def plan(block: Json, drawing: Drawing) -> Markup:
 
 
 def task_card(block: Json, drawing: Drawing) -> Markup:
-    """One step: its state as a mark and a word, and what it found out."""
+    """One task: its state as a mark and a word, and its output."""
     status = str(block.get("status", "pending"))
     details, output, sources = block.get("details"), block.get("output"), block.get("sources") or ()
     links = [link(str(source.get("url", "")), source.get("text")) for source in sources]

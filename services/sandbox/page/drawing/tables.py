@@ -1,4 +1,4 @@
-"""The `table`, `data_table` and `data_visualization` blocks."""
+"""Draws the blocks `table`, `data_table` and `data_visualization`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from services.sandbox.page.drawing.html import Child, Drawing, Json, cannot_draw
 from services.sandbox.page.drawing.rich_text import rich_text
 
 WIDTH, HEIGHT = 480, 200
-LEFT, BOTTOM, TOP = 44, 26, 10  # room for the axes' labels
+LEFT, BOTTOM, TOP = 44, 26, 10  # space for the labels of the axes
 PIE_RADIUS = 80
-MAX_LABELS = 8  # more labels below the axis would overlap
+MAX_LABELS = 8  # below the axis; more would overlap
 
 
 def data_visualization(block: Json, _drawing: Drawing) -> Markup:
@@ -101,7 +101,7 @@ def _y(value: float, top: float) -> float:
 
 
 def _nice(value: float) -> float:
-    """The next round number (1, 2, 5 times a power of ten) at or above the value; 1 for nothing."""
+    """The next round number (1, 2, 5 times a power of 10) at or above the value; 1 for values up to 0."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -169,11 +169,11 @@ def _round(value: float) -> str:
 
 
 CELLS = frozenset({"raw_text", "raw_number", "rich_text", "action_cell"})
-DEFAULT_PAGE = 5  # rows of a `data_table` that Slack shows when `page_size` is missing
+DEFAULT_PAGE = 5  # rows of a `data_table` that Slack shows without `page_size`
 
 
 def table(block: Json, drawing: Drawing) -> Markup:
-    """The first row is drawn as the header, as Slack does."""
+    """Draw a table; its first row is the header, as in Slack."""
     settings = block.get("column_settings") or ()
     rows = block.get("rows", ())
     head, body = rows[:1], rows[1:]
@@ -185,13 +185,13 @@ def table(block: Json, drawing: Drawing) -> Markup:
 
 
 def _label(head: Sequence[Sequence[Json]]) -> str:
-    """What tells this table from the others on the page, for who cannot see it."""
+    """The table's name for screen readers: its column names."""
     names = [str(cell.get("text", "")) for row in head for cell in row if cell.get("type") == "raw_text"]
     return f"Table of {', '.join(filter(None, names))}" if any(names) else "Table"
 
 
 def data_table(block: Json, drawing: Drawing) -> Markup:
-    """The first page of rows; the rest folded below, because a picture of the table is enough here."""
+    """Draw the first page of rows; the rest is collapsed below it, which is enough for the demo."""
     caption = str(block.get("caption", ""))
     rows = block.get("rows", ())
     page = int(block.get("page_size", DEFAULT_PAGE))

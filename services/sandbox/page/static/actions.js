@@ -1,7 +1,7 @@
-// What a person does besides typing: buttons with their questions, menus, modals, the panel, drawers, keys.
+// A person's acts other than typing: buttons with their confirmations, menus, modals, the panel, drawers, keys.
 "use strict";
 
-// Tell the server what was done; what follows arrives as a live update. True when it was taken.
+// Send an act to the server; its effects arrive as a live update. True if the server accepted it.
 async function post(path, act) {
   const answer = await fetch(document.body.dataset.prefix + path, {
     method: "POST",
@@ -30,7 +30,7 @@ function toast(text) {
   const confirmDialog = document.querySelector("#confirm");
   const modal = document.querySelector("#modal");
 
-  // The state of one control, as the local Slack wants it: text, or a list where several may be chosen.
+  // The value of one control, as the local Slack expects it: text, or a list if several can be chosen.
   function valueOf(control) {
     const field = control.querySelector("select, textarea, input");
     if (!field) return undefined;
@@ -163,7 +163,7 @@ function toast(text) {
     for (const popup of document.querySelectorAll("details.popup[open]")) popup.open = false;
   }
 
-  // The modal's element is always there; it is open while it has something to show.
+  // The modal's element always exists; it is open while it has content.
   function followModal() {
     const form = modal.querySelector("form");
     if (form && !modal.open) modal.showModal();
@@ -177,7 +177,7 @@ function toast(text) {
   }
 
   modal.addEventListener("cancel", (event) => {
-    event.preventDefault(); // the app is told first; then the element closes
+    event.preventDefault(); // the app is notified first; then the element closes
     closeModal(false);
   });
   document.addEventListener("part-refreshed", (event) => {

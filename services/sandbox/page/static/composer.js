@@ -30,11 +30,11 @@
   function setUp(form) {
     const box = form.querySelector("textarea");
     const menu = form.querySelector("[role=listbox]");
-    const app = form.dataset.command; // "dragonfly", of the environment that is shown
+    const app = form.dataset.command; // the command of the environment shown, such as "dragonfly"
     const options = Array.from(menu.children);
     let active = -1;
-    let hasMoved = false; // through the menu, by arrow key
-    // A draft stays with its person, channel and thread: through a reload, and while another thread is open.
+    let hasMoved = false; // true once an arrow key has moved through the menu
+    // A draft is kept per person, channel and thread: through a reload, and while another thread is open.
     const draft = ["draft", document.body.dataset.viewer, document.body.dataset.channel, form.dataset.thread].join(" ");
 
     const shown = () => options.filter((option) => !option.hidden);
@@ -51,7 +51,7 @@
       }
     }
 
-    // Enter sends what is complete: also the command alone, which is a command of its own.
+    // Enter sends a complete text, such as the command without a verb, which is valid too.
     function isWhole() {
       const typed = asked()?.typed;
       return shown()[active]?.dataset.insert === typed || (typed?.trim() === app && !hasMoved);
@@ -62,7 +62,7 @@
       if (!isShown) choose(-1);
     }
 
-    // What is being typed: a command at the start of the text, or a name at its end.
+    // The part being typed: a command at the start of the text, or a name at its end.
     function asked() {
       const command = /^([/@])(d[\w-]*(?: [\w-]*)?)?$/i.exec(box.value);
       if (command && (command[1] === "/" || (command[2] ?? "").toLowerCase().startsWith(`${app} `))) {
@@ -126,7 +126,7 @@
       grow();
       complete();
     });
-    // A click on the menu takes the focus for a moment, and somebody may be back at the box by then.
+    // A click on the menu takes the focus for a moment, and the person may be back in the box by then.
     box.addEventListener("blur", () => setTimeout(() => document.activeElement !== box && show(false), 150));
     box.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
@@ -150,7 +150,7 @@
         }
       }
       if (event.key === "Escape" && box.value.trim()) {
-        event.stopPropagation(); // the thread stays open with what is being written
+        event.stopPropagation(); // keeps the thread open with its draft
         box.blur();
         return;
       }
@@ -171,7 +171,7 @@
       send();
       box.focus();
     });
-    box.value ||= sessionStorage.getItem(draft) ?? ""; // a quick person may have begun before this script did
+    box.value ||= sessionStorage.getItem(draft) ?? ""; // the person may have started to type before this script ran
     grow();
     if (window.matchMedia("(hover: hover)").matches && (form.dataset.thread || !document.querySelector("#reply-text"))) {
       box.focus({ preventScroll: true });

@@ -1,15 +1,15 @@
-// Keeps the page true: listens for the names of changed parts and fetches only those, without disturbing what a
+// Keeps the page up to date: listens for the names of changed parts and fetches only those, without disturbing what a
 // person is reading, typing or has opened.
 (() => {
   "use strict";
 
-  const NEAR_END_PX = 120; // closer to the end than this, the reader follows new messages
+  const NEAR_END_PX = 120; // within this distance from the end, the page scrolls to new messages
 
-  // A part that has not changed is left alone, with what was typed or chosen in it.
+  // An unchanged part is not replaced, so that it keeps what was typed or chosen in it.
   const isSame = (oldNode, newNode) =>
     oldNode.dataset?.version !== undefined && oldNode.dataset.version === newNode.dataset?.version;
 
-  // As in Slack, a field that is still there after an update keeps what was entered.
+  // As in Slack, a field that still exists after an update keeps its input.
   const isSameField = (oldNode, newNode) => {
     if (!["INPUT", "TEXTAREA", "SELECT"].includes(oldNode.tagName) || oldNode.name !== newNode.name) return false;
     if (oldNode.tagName === "SELECT") return oldNode.innerHTML === newNode.innerHTML;
@@ -52,7 +52,7 @@
     }
   }
 
-  // A hidden tab holds no connection: browsers allow few to one host, and each person here is a tab.
+  // A hidden tab keeps no connection: browsers allow few per host, and each person of the demo has a tab.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
       source?.close();

@@ -1,4 +1,4 @@
-"""chat.*, reactions.*, pins.* and bookmarks.*"""
+"""The methods chat.*, reactions.*, pins.* and bookmarks.*."""
 
 from services.sandbox.slack.blocks import with_ids
 from services.sandbox.slack.methods.method import Method, channel_by_id, is_true, own_message, required
@@ -6,7 +6,7 @@ from services.sandbox.slack.methods.views import refuse_violations
 from services.sandbox.slack.model import ApiError, Channel, Json, Message, RateLimitedError
 from services.sandbox.slack.workspace import Workspace, message_json
 
-TEXT_LIMIT = 40_000  # longer text is cut, not refused
+TEXT_LIMIT = 40_000  # characters; a longer text is cut, not refused
 BETWEEN_POSTS_S = 1.0  # "about one message a second per channel"
 
 
@@ -19,7 +19,7 @@ def post_message(workspace: Workspace, args: Json) -> Json:
     _pace(workspace, channel)
     message = new_message(workspace, args, channel.id)
     if message.thread_ts and workspace.messages.find(channel.id, message.thread_ts) is None:
-        message.thread_ts = None  # Slack refuses nothing then: the reply stands in the channel
+        message.thread_ts = None  # Slack does not refuse it: the reply appears in the channel
     workspace.post(message)
     shape = message_json(workspace, message, with_metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": shape}
@@ -45,7 +45,7 @@ def update(workspace: Workspace, args: Json) -> Json:
     refuse_violations(workspace, args, surface="message", method="chat.update", channel=message.channel)
     _refuse_empty(args)
     changed = changed_content(args)
-    if "blocks" not in changed:  # text alone removes the blocks, and shows "(edited)"
+    if "blocks" not in changed:  # a text without blocks removes the blocks, and shows "(edited)"
         changed["edited"] = {"user": message.user, "ts": workspace.new_ts()}
     workspace.messages.change(message, **{"blocks": [], **changed})
     shape = message_json(workspace, message, with_metadata=True)
@@ -70,7 +70,7 @@ def get_permalink(workspace: Workspace, args: Json) -> Json:
 
 
 def new_message(workspace: Workspace, args: Json, channel: str) -> Message:
-    """A message of the app's, not yet posted."""
+    """A message of the app, not posted yet."""
     message = Message(channel, workspace.new_ts(), workspace.bot.id, bot_id=workspace.bot_id)
     for name, value in changed_content(args).items():
         setattr(message, name, value)
@@ -96,7 +96,7 @@ def changed_content(args: Json) -> Json:
 
 
 def _target(workspace: Workspace, args: Json) -> Channel:
-    """Posting also takes a channel's name, or a person's id for a direct message."""
+    """The channel to post to; also given by name, or as a person's id for a direct message."""
     wanted = required(args, "channel")
     if wanted in workspace.users:
         return workspace.direct_channel(wanted)
@@ -124,12 +124,12 @@ def _pace(workspace: Workspace, channel: Channel) -> None:
     workspace.last_post_at[channel.id] = now
 
 
-STATUS_LASTS_S = 120.0  # without a message from the app
+STATUS_LASTS_S = 120.0  # unless the app posts a message before
 MOST_LOADING_MESSAGES = 10
 
 
 def set_status(workspace: Workspace, args: Json) -> Json:
-    """`<the app> is thinking…` below a thread, until its next message there; an empty status takes it away."""
+    """Show `<the app> is thinking…` below a thread, until the app's next message there; an empty status removes it."""
     channel = workspace.channels.get(required(args, "channel_id"))
     if channel is None or workspace.bot.id not in channel.members:
         raise ApiError("channel_not_found")

@@ -1,4 +1,4 @@
-"""files.*: the upload in three steps (the bytes themselves go to the upload address, see app.py)."""
+"""The methods files.*: an upload in 3 steps; the bytes go to the upload address, which control.py serves."""
 
 from services.sandbox.slack.messages import file_json
 from services.sandbox.slack.methods.chat import new_message

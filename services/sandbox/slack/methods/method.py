@@ -1,4 +1,4 @@
-"""What a Web API method is, and how it reads its arguments."""
+"""The type of a Web API method, and helpers that read its arguments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from services.sandbox.slack.model import ApiError, Channel, Json, Message
 from services.sandbox.slack.workspace import Workspace
 
-# Arguments in, answer out (without `ok`). Raises ApiError.
+# Takes the arguments and returns the answer without `ok`. Raises ApiError.
 Method = Callable[[Workspace, Json], Json]
 
 
@@ -25,7 +25,7 @@ def channel_by_id(workspace: Workspace, args: Json) -> Channel:
 
 
 def own_message(workspace: Workspace, args: Json, *, refused_as: str) -> Message:
-    """The app's own lasting message at `channel` and `ts`; an ephemeral one cannot be reached this way."""
+    """The app's own message at `channel` and `ts`; ephemeral ones cannot be changed this way. Raises ApiError."""
     channel = channel_by_id(workspace, args)
     message = workspace.messages.find(channel.id, str(args.get("ts")))
     if message is None or message.visible_to is not None:
@@ -36,5 +36,5 @@ def own_message(workspace: Workspace, args: Json, *, refused_as: str) -> Message
 
 
 def is_true(value: Any) -> bool:
-    """Booleans arrive as JSON, or as text in a form or a query."""
+    """True for a boolean argument, which arrives as JSON, or as text in a form or a query."""
     return value in (True, "true", "True", "1", 1)

@@ -1,4 +1,4 @@
-"""auth.*, apps.*, users.*, usergroups.* and conversations.*"""
+"""The methods auth.*, apps.*, users.*, usergroups.* and conversations.*."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -25,12 +25,12 @@ def list_channels(workspace: Workspace, args: Json) -> Json:
 def info(workspace: Workspace, args: Json) -> Json:
     channel = channel_by_id(workspace, args)
     if channel.im_user and workspace.bot.id not in channel.members:
-        raise ApiError("channel_not_found")  # of two other people
+        raise ApiError("channel_not_found")  # the direct message of two other people
     return {"channel": channel.to_slack(workspace.bot.id)}
 
 
 def history(workspace: Workspace, args: Json) -> Json:
-    """Newest first, as Slack has it."""
+    """The channel's messages, newest first, as in Slack."""
     channel = channel_by_id(workspace, args)
     if workspace.bot.id not in channel.members:
         raise ApiError("not_in_channel")
@@ -39,7 +39,7 @@ def history(workspace: Workspace, args: Json) -> Json:
 
 
 def replies(workspace: Workspace, args: Json) -> Json:
-    """The first message, then the replies, oldest first."""
+    """The first message of a thread, then the replies, oldest first."""
     channel = channel_by_id(workspace, args)
     first = workspace.messages.find(channel.id, required(args, "ts"))
     if first is None:
@@ -51,7 +51,7 @@ def replies(workspace: Workspace, args: Json) -> Json:
 def open_direct(workspace: Workspace, args: Json) -> Json:
     users = str(args.get("users") or "").split(",")
     if len(users) != 1:
-        raise ApiError("method_not_supported_for_channel_type")  # no group messages here
+        raise ApiError("method_not_supported_for_channel_type")  # the local Slack has no group messages
     if users[0] not in workspace.users:
         raise ApiError("user_not_found")
     channel = workspace.direct_channel(users[0])
@@ -127,7 +127,7 @@ def api_test(_: Workspace, args: Json) -> Json:
 
 
 def open_connection(workspace: Workspace, _: Json) -> Json:
-    """A fresh WebSocket address, good for one connection."""
+    """A new WebSocket URL, valid for one connection."""
     host = workspace.base_url.replace("http", "ws", 1)
     return {"url": f"{host}/slack/link/?ticket={workspace.sockets.new_ticket()}&app_id={workspace.app.id}"}
 

@@ -1,4 +1,4 @@
-"""views.*: modals and the Home tab, and the check of every payload against Slack's limits."""
+"""The methods views.*: modals and the Home tab; and the check of every payload against Slack's limits."""
 
 from services.sandbox.slack.blocks import with_ids
 from services.sandbox.slack.limits import Surface, Violation, violations
@@ -7,7 +7,7 @@ from services.sandbox.slack.model import ApiError, Json, Refusal, View
 from services.sandbox.slack.views import TicketError
 from services.sandbox.slack.workspace import Workspace, view_json
 
-# Rule -> error code. What is not here is `invalid_blocks` or, in a view, `invalid_arguments`.
+# {rule: error code}. For other rules it is `invalid_blocks` or, in a view, `invalid_arguments`.
 CODES = {
     "msg_too_long": "msg_too_long",
     "msg_blocks_too_many": "msg_blocks_too_many",
@@ -29,7 +29,7 @@ def refuse_violations(
     channel: str | None = None,
     user: str | None = None,
 ) -> None:
-    """Raises ApiError, and records a Refusal, when the payload breaks a rule."""
+    """Raise ApiError, and record a Refusal, if the payload breaks a rule."""
     all_found = violations(payload, surface=surface, method=method, groups=workspace.groups)
     found = [violation for violation in all_found if _counts(workspace, violation)]
     if not found:
@@ -86,7 +86,7 @@ def publish(workspace: Workspace, args: Json) -> Json:
 
 
 def checked_view(workspace: Workspace, args: Json, *, surface: Surface, method: str, user: str | None = None) -> Json:
-    """The view's content with its ids filled in. Raises ApiError for what Slack would refuse."""
+    """The view's content with its ids filled in. Raises ApiError for a view that Slack would refuse."""
     view = args.get("view")
     if not isinstance(view, dict):
         raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] missing required field: view"]})
