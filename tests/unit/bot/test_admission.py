@@ -1,4 +1,4 @@
-"""How many commands run at the same time, in all and for each person."""
+"""Limits of the commands that run at the same time, in all and per person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.domain.errors import OperatorError
 
 
 class Work:
-    """Commands that run until they are let go."""
+    """Commands that run until `may_end` is set."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission

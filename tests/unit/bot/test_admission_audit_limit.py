@@ -1,4 +1,4 @@
-"""A flood of refusals or sensitive reads is a few rows of the audit log, which still tell how many there were."""
+"""A flood of refusals or sensitive reads becomes a few rows of the audit log, which count all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many answers a channel gets to see: both sides of each rate."""
+"""Rates of public answers per channel and per person: both sides of each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal prints what Slack shows, and tells scripts how it went."""
+"""The terminal prints what Slack shows, and its exit codes and JSON report the outcome to scripts."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Unreadable(dict[str, str]):
-    """An environment whose content is unknown."""
+    """An environment that can't be read."""
 
     def __iter__(self) -> NoReturn:
         raise RuntimeError("secret")

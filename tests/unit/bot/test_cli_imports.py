@@ -1,4 +1,4 @@
-"""What the terminal does not import, so that it starts fast, and what Slack's side imports before the first press.
+"""Modules that the terminal leaves out to start fast, and those that the bot imports before the first press.
 
 It counts modules, not seconds.
 """
@@ -15,9 +15,9 @@ NEVER = {"aiohttp", "aiosmtplib", "apscheduler", "fastapi", "openai", "prometheu
 NEVER |= {"slack_bolt", "slack_sdk", "starlette", "uvicorn"}
 FOR_HELP = NEVER | {"asyncio", "httpx", "psycopg", "pydantic", "playbooks", "bot.config", "bot.world", "bot.wiring"}
 FOR_A_READ = NEVER | {"bot.wiring", "bot.runs.engine", "rich"}
-# Of the commands' folder, what help needs.
+# The modules of bot.commands that help needs.
 DECLARING = {"arguments", "command", "help", "parsing", "registry", "terminal_verbs", "verbs"}
-MODULES_OF_HEALTH = 120  # of ours; one that is new code costs 2 to 3 ms, one that is split off a file nothing
+MODULES_OF_HEALTH = 120  # our own; one of new code costs 2 to 3 ms, one that is split off another file nothing
 CLOSED = "127.0.0.1:9"  # nothing listens on the discard port
 CONFIGURED = {
     "SLACK_BOT_TOKEN": "xoxb-made-up",
@@ -63,7 +63,7 @@ print(json.dumps(sorted(sys.modules)))
 
 
 def imported(*lines: str, program: str = PROGRAM) -> set[str]:
-    """The modules that are there after these lines ran, one after another, in a process of their own."""
+    """The modules that are loaded after these lines ran, one after another, in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", program, *lines], capture_output=True, text=True, check=True, env=CONFIGURED
     )

@@ -19,7 +19,7 @@ SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 
 @pytest.fixture
 def staging() -> Iterator[Settings]:
-    """A bot with a name of its own for its command; the next one has the usual name again."""
+    """Settings with another name for the command. Afterwards the default name is in force again."""
     yield Settings.from_environment({**SLACK, "SLACK_COMMAND": "/dragonfly-staging", "ENVIRONMENT_MARK": "🟦 staging"})
     Settings.from_environment(SLACK)
     assert slash() == "/dragonfly"

@@ -1,4 +1,4 @@
-"""How many workers should run, also while Railway is silent."""
+"""The number of workers that should run, which is remembered while Railway does not answer."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ async def test_loop_goes_on_after_an_unexpected_error(caplog: pytest.LogCaptureF
         raise UnicodeError("https://calendar.example/3f9a.ics")
 
     async def ends() -> None:
-        """As the listener does where nothing is delivered."""
+        """Ends at once, as the listener does where no notices are delivered."""
 
     failing.during = fail
     tasks = keep_running(run(failing), run(other), ends, again_after_s=0.0)

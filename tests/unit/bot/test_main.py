@@ -1,4 +1,4 @@
-"""What the bot's process keeps of its environment."""
+"""The process of the bot: the environment that it keeps, and its first log line."""
 
 from __future__ import annotations
 

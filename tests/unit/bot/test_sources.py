@@ -1,4 +1,4 @@
-"""One source's problem is that source's alone."""
+"""A source that fails is unavailable with a reason, and affects no other source."""
 
 from __future__ import annotations
 

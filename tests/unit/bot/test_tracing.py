@@ -1,4 +1,4 @@
-"""Traces cost nothing while they are off, and carry nothing but words of ours while they are on."""
+"""Traces cost nothing while they are off, and carry only allowed attributes while they are on."""
 
 from __future__ import annotations
 

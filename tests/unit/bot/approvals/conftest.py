@@ -57,7 +57,7 @@ def otto() -> Person:
 
 @pytest.fixture
 def people() -> People:
-    """Ann and Ben may both ask and approve; both groups were read just now."""
+    """Ann and Ben may both request and approve; both groups were read just now."""
     now = timedelta(0)
     operators = Members(frozenset({"U0OLIVIA", "U0ANN", "U0BEN"}), now)
     groups = {OPERATORS: operators, APPROVERS: Members(frozenset({"U0ANN", "U0BEN"}), now)}
@@ -66,7 +66,7 @@ def people() -> People:
 
 @pytest.fixture
 def make_policy() -> MakePolicy:
-    """`make_policy(rules, operators=…, approvers=…)`: the rules as a file has them, the default's without any."""
+    """`make_policy(rules, operators=…, approvers=…)`: `rules` as a policy file has them, by default DEFAULT_RULES."""
 
     def make(
         rules: str = DEFAULT_RULES,
@@ -99,6 +99,6 @@ def make_run() -> MakeRun:
 
 
 def new_run(**more: object) -> Run:
-    """A run as stored, asked for by Olivia; it waits for one approval for ten more minutes. `more` replaces fields."""
+    """A stored run of Olivia that waits for one approval and expires in 10 minutes. `more` replaces fields."""
     fields: dict[str, object] = {"id": 7, "requested_by": Person("U0OLIVIA", TEAM), "plan_hash": "a" * 64}
     return runs.new_run(NOW - timedelta(minutes=5), **(fields | more))

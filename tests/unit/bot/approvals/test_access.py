@@ -1,4 +1,4 @@
-"""What the policy lets people do: deny wins, nothing matched is refused, and unknown members allow nothing."""
+"""Verdicts of the policy: deny wins, what no rule allows is refused, and unknown members allow nothing."""
 
 from __future__ import annotations
 

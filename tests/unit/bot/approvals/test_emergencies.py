@@ -1,4 +1,4 @@
-"""Starting a change alone: only inside an incident, only by an approver, only after the others had their time."""
+"""Emergency self-approval: only inside an incident, by an approver, after the other approvers had their time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EMERGENCY = Emergency(INCIDENT, [Confirmation(ALERT)])
 
 @pytest.fixture
 def run(make_run: MakeRun, ann: Person) -> Run:
-    """Asked for by Ann, who may approve such changes for others."""
+    """A run requested by Ann, who may approve such changes of others."""
     return make_run(requested_by=ann)
 
 
@@ -216,7 +216,7 @@ def test_only_these_changes_may_be_self_approved(
 
 
 def test_a_run_that_starts_later_is_never_self_approved(run: Run, ann: Person, policy: Policy, people: People) -> None:
-    """By its time the incident may long be over, and nobody looks again."""
+    """The incident may be over when it starts, and no approver looks again."""
     later = replace(run, start_at=NOW + timedelta(days=5), expires_at=NOW + timedelta(days=6))
     target = Target("scale", API, "prod")
 

@@ -1,4 +1,4 @@
-"""Policy files: what they mean, and which line is wrong."""
+"""Reading of policy files: their rules, and the line of each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask, confirm, approve and deny: tables, and what must hold for every combination."""
+"""Rights to request, confirm, approve and deny: tables, and rules that hold for every combination."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def test_outsider_may_not_request(risk: Risk, otto: Person, rollback: Target, po
         (Risk.LOW, (), 0),
         (Risk.BREAK_GLASS, (), 0),
         (Risk.HIGH, (), 1),
-        (Risk.HIGH, ("U0ANN",), 1),  # she is who asks
+        (Risk.HIGH, ("U0ANN",), 1),  # the requester
         (Risk.HIGH, ("U0ANN", "U0BEN"), 0),
         (Risk.CRITICAL, ("U0ANN",), 1),
-        (Risk.CRITICAL, ("U0ANN", "U0BEN"), 0),  # she counts as one of the two
+        (Risk.CRITICAL, ("U0ANN", "U0BEN"), 0),  # the requester counts as one of the two
     ],
 )
 def test_request_is_refused_when_too_few_could_approve(
@@ -120,7 +120,7 @@ def test_terminal_breaks_no_glass(rollback: Target, policy: Policy, people: Peop
 def test_request_is_filed_while_no_one_knows_who_could_approve(
     olivia: Person, rollback: Target, policy: Policy, people: People
 ) -> None:
-    """Slack may tell before the request expires."""
+    """Slack may return the members before the request expires."""
     groups = {group: members for group, members in people.groups.items() if group != APPROVERS}
 
     verdict = decide.may_request(olivia, rollback, Risk.HIGH, policy, replace(people, groups=groups))
@@ -212,7 +212,7 @@ def test_phrase_has_a_commit_as_short_as_people_type_it(make_run: MakeRun) -> No
 
 
 def test_phrase_of_a_promoted_deploy_fits_into_its_dialog(make_run: MakeRun) -> None:
-    """The proof and free text are read in the plan: no one could type them."""
+    """The proof and free text are too long to type, so the phrase leaves them out; approvers read them in the plan."""
     long = {"proof": "dev:dragonfly:api:" + "a" * 382, "exception": "x" * 300, "freezes": "3,5"}
     named = {"service": "enforcement", "sha": "8d02b64e" * 5, "at": "2025-12-08T02:00:00+00:00"}
     run = make_run(**CRITICAL | {"playbook": "deploy", "parameters": named | long, "environment": "p" * 40})
@@ -227,7 +227,7 @@ def test_phrase_of_a_promoted_deploy_fits_into_its_dialog(make_run: MakeRun) -> 
 
 
 def test_a_former_release_takes_no_run_with_a_parameter_that_it_does_not_know(policy: Policy, olivia: Person) -> None:
-    """Whichever replica claims a run has to know all of its kinds."""
+    """A replica claims a run only where it knows all of its kinds."""
     parameters = {
         "service": "api",
         "sha": "8d02b64e",
@@ -298,7 +298,7 @@ def test_only_approvals_of_this_very_plan_count(
 def test_own_approval_of_the_requester_never_counts_but_for_something_critical(
     risk: Risk, missing: int, make_run: MakeRun, ann: Person, ben: Person, policy: Policy, people: People
 ) -> None:
-    """Whatever way it got among the decisions: a row of another version, or of hand."""
+    """Even where it is stored as a decision: by another version, or by hand."""
     run = make_run(requested_by=ann, risk=risk.value, approvals_needed=2)
 
     assert decide.approvals_missing(run, [decision(run, ann), decision(run, ben)], policy, people) == missing
@@ -338,7 +338,7 @@ def _run(requester: Person | None, risk: Risk, services: frozenset[Service]) -> 
 
 
 def _approved_by(run: Run, clicks: list[Person], policy: Policy, people: People) -> tuple[bool, list[Decision]]:
-    """What the desk does with one click after the other: whether the run is approved in the end, and by which."""
+    """Decide on each click as the approval service does. True if the run is approved; and the decisions that count."""
     counted: list[Decision] = []
     for person in clicks:
         typed = decide.confirmation_phrase(run)

@@ -1,4 +1,4 @@
-"""Who may stop a run, say what became of it, and review it."""
+"""Rights to cancel, resolve and review a run."""
 
 from __future__ import annotations
 

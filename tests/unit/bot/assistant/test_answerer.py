@@ -1,4 +1,4 @@
-"""How long an answer in words may take."""
+"""The time limit of an answer that a model writes."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from bot.clients import MODEL_TIMEOUT_S
 
 
 def test_a_slow_model_reaches_the_limit_of_the_answer_before_that_of_a_call() -> None:
-    """Otherwise people read of a call that failed, not that the model took too long."""
+    """Otherwise the answer names a failed call as the reason, not a model that took too long."""
     assert MODEL_TIMEOUT_S > TOTAL_S

@@ -1,4 +1,4 @@
-"""A claim as people read it."""
+"""The line that shows a proved claim."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model may read: our enums, and nothing else."""
+"""Reads that a model may choose: members of our enums, and nothing else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_no_change_and_no_raw_line_can_be_chosen() -> None:
 
 
 def read_by_model(service: str | None, system: System) -> list[str] | None:
-    """The lines of a model's choice of that service's log."""
+    """The commands that run where a model chooses the log of that service; None if its answer is malformed."""
     wanted = {"reads": [{"verb": "logs", "service": service, "window": None}]}
     reads = read_reads(json.dumps(wanted), system)
     return None if reads is None else [read.line for read in choose(reads, system, has_incident=False)]

@@ -1,4 +1,4 @@
-"""A model cannot say what was not read: each kind of lie is dropped, and what was read passes."""
+"""The check of a model's claims: each kind of false claim is dropped, and what was read passes."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ STATES = ("alive", "missing", "waiting", "failed", "completed", "stale")
 
 @st.composite
 def true_claims(draw: st.DrawFn) -> tuple[Claim, Line]:
-    """A line, and a claim that repeats it in other glue."""
+    """A line, and a claim that repeats it with other words of GLUE."""
     subject, state = draw(st.sampled_from(SUBJECTS)), draw(st.sampled_from(STATES))
     some, all_of = draw(st.integers(0, 400)), draw(st.integers(401, 900))
     age, sha = draw(st.integers(1, 59)), draw(st.from_regex(r"\A[0-9a-f]{7}[0-9]\Z"))

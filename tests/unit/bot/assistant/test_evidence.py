@@ -1,4 +1,4 @@
-"""What a model gets to see of what was read."""
+"""Evidence: the lines of the reads as a model sees them, masked and bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong words are named, and what would be right is said."""
+"""Errors about arguments name the wrong word and what to write instead."""
 
 from collections.abc import Callable
 from datetime import timedelta

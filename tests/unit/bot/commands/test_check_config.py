@@ -1,4 +1,4 @@
-"""The bot's settings as a message for one person."""
+"""The answer of `check-config`, which only the requester sees."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def facts(*faults: str) -> Facts:
 
 
 async def test_check_config_names_each_malformed_setting() -> None:
-    """A group that no check knew was malformed without a word: `LOG_PRIVACY=loud` was strict, and all was fine."""
+    """A group that no check knew was not reported: `LOG_PRIVACY=loud` meant strict, and the answer was OK."""
     wrong = {"LOG_PRIVACY": "loud", "LOG_FORMAT": "xml", "OTEL_EXPORTER_OTLP_ENDPOINT": "x", "GITHUB_REPO": "x"}
     answer = await dispatch(["check-config"], wrong)
 

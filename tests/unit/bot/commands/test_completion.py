@@ -1,4 +1,4 @@
-"""Shells complete what the registry has."""
+"""Shells complete the commands, words and options of the registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERBS = [*REGISTRY.values(), *TERMINAL_ONLY.values()]
 
 
 def _bash(script: str, words: list[str]) -> set[str]:
-    """What bash offers for the last of the words, by the function that `complete` has registered."""
+    """The words that bash offers for the last word, from the function that `complete` registered."""
     program = f"""{script}
 set -- $(complete -p dragonfly)
 COMP_WORDS=({shlex.join(["dragonfly", *words])}); COMP_CWORD={len(words)}

@@ -1,4 +1,4 @@
-"""Variables as a message for one person."""
+"""The answer of `env`, which only the requester sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failed jobs: each group with its way back into the queue."""
+"""The answer of `failed-jobs`: groups of failed jobs, each with a button that requeues it."""
 
 from __future__ import annotations
 

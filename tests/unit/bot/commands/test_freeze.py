@@ -1,4 +1,4 @@
-"""What people type to freeze, lock and unfreeze."""
+"""Parsing of the lines of `freeze`, `lock` and `unfreeze`."""
 
 from __future__ import annotations
 

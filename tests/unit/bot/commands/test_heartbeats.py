@@ -1,4 +1,4 @@
-"""The table of workers."""
+"""The answer of `heartbeats`, with its table of workers."""
 
 from __future__ import annotations
 

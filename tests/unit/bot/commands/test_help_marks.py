@@ -1,4 +1,4 @@
-"""Help marks what the person may not use, and says who may, by names and without a mention."""
+"""`help` marks the commands that the person may not use, and names who may, without mentioning them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_help_does_not_mark_conditionally_allowed_commands() -> None:
 @pytest.mark.parametrize(
     ("rules", "members", "words"),
     [
-        (BASE, Unavailable("Slack", "away"), "@ops"),  # it is named, whoever is in it
+        (BASE, Unavailable("Slack", "away"), "@ops"),  # the group is named although its members are unknown
         ('[[allow]]\nmay = "approve"\nwho = ["approvers"]\n', OPERATORS, "no one"),
         ('[[allow]]\nmay = "request"\nwho = ["U0N1", "U0N2", "U0N3", "U0N4", "U0N5"]\n', OPERATORS, "1 more"),
     ],

@@ -1,4 +1,4 @@
-"""Bare `/dragonfly` says what waits for the requester and what is locked."""
+"""Bare `/dragonfly` lists what waits for the requester and what is locked."""
 
 from __future__ import annotations
 

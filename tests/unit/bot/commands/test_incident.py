@@ -1,4 +1,4 @@
-"""The words of incidents: what they mean, in a thread and outside it."""
+"""Parsing of the lines of `incident`, in the thread of an incident and outside it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_verbs_of_incidents_need_no_incident_prefix(typed: str, verb: str, r
         (("to", "8d02b64e"), "<service|workers|all> [to <sha>]", ("ingest", "to", "8d02b64e")),
         (("api",), "<service>", ("api",)),
         (("workers",), "<service|workers|all>", ("workers",)),
-        (("ingset",), "<service>", ("ingset",)),  # for the verb to complain about
+        (("ingset",), "<service>", ("ingset",)),  # the command itself refuses it
         ((), "[service]", ()),
     ],
 )

@@ -1,4 +1,4 @@
-"""The lines of a log: the newest first, equal ones folded."""
+"""The answer of `logs`: the newest line first, equal lines folded."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_tracebacks_of_two_replicas_are_not_mixed() -> None:
 
     posted = shown(answer(*(one for pair in zip(of_a, of_b, strict=True) for one in pair)))
 
-    assert len(posted) == 4  # they say the same, one after the other
+    assert len(posted) == 4  # the lines of both replicas are the same, and folded
     assert f"({TIMES} 2, " in posted[0]
 
 

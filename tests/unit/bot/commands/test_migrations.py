@@ -1,4 +1,4 @@
-"""Migrations as a message."""
+"""The answer of `migrations`."""
 
 from __future__ import annotations
 

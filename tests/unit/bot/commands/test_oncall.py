@@ -1,4 +1,4 @@
-"""Who stands in, takes over and swaps: the words of `oncall override`, `oncall take` and `oncall swap`."""
+"""Parsing of the lines of `oncall override`, `oncall take` and `oncall swap`."""
 
 from __future__ import annotations
 

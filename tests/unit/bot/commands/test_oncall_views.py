@@ -1,4 +1,4 @@
-"""Who is on call, as people read it."""
+"""The answer of `oncall`: levels, overrides and gaps."""
 
 from __future__ import annotations
 

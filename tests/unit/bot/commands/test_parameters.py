@@ -1,4 +1,4 @@
-"""Parameters that do not fit never become a plan."""
+"""Invalid parameters never become a plan."""
 
 from __future__ import annotations
 

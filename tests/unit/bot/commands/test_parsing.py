@@ -1,4 +1,4 @@
-"""Lines are understood as they come from phones, from Slack's escaping and with quotes left open."""
+"""Lines are parsed with the typography of phones, Slack's escapes and unclosed quotes."""
 
 import pytest
 from hypothesis import given

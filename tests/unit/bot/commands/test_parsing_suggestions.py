@@ -1,4 +1,4 @@
-"""What people type is understood, or the line that they meant is offered."""
+"""Lines are understood as people type them, or the line that was probably meant is offered."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_long_line_is_read_in_no_time(line: str) -> None:
     with pytest.raises(UsageError):
         find([*split_words(line, Surface.MENTION), "x"])
 
-    assert time.process_time() - started < 5  # looking at each character again and again takes minutes
+    assert time.process_time() - started < 5  # a search that begins again at each character takes minutes
 
 
 def test_letters_that_only_look_right_are_named() -> None:
@@ -137,7 +137,7 @@ def test_a_typo_is_offered_with_its_arguments(line: str, meant: str) -> None:
         ("hey", "please show me the queue", ["queue"]),
         ("", "show me the logs of ingest", ["logs ingest"]),
         ("", "please restart ingest now", ["restart ingest"]),
-        ("", "give me the deployments", []),  # of which service is not said
+        ("", "give me the deployments", []),  # no service is named
         ("queue", "", ["queue"]),
         ("can somebody check the queue", "", ["queue"]),
         ("", "what about incident 7", ["incident 7"]),

@@ -1,4 +1,4 @@
-"""`policy test` tries expectations against the policy, and names those that failed."""
+"""`policy test` checks expectations against the policy, and names those that failed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_files_are_read_on_a_terminal_only(tmp_path: Path) -> None:
 
 
 async def test_a_rule_for_incidents_is_tried_with_the_severity_that_the_file_names(tmp_path: Path) -> None:
-    """Without one no incident is open; an unknown one allows nothing."""
+    """Without a severity, no incident is open; an unknown severity allows nothing."""
     rule = '[[allow]]\nmay = "request"\nwho = ["U0NIGHT"]\nverbs = ["rollback"]\nseverity = ["sev1"]\n'
     expect = '[[expect]]\nwho = "U0NIGHT"\nmay = "request"\ncommand = "rollback ingest"\nallowed = {}\n{}\n'
     levels = (("true", "sev1"), ("false", "sev2"), ("false", "none"), ("false", "unknown"))

@@ -1,4 +1,4 @@
-"""What staging proved, as production's bot takes it: signed, from another environment, young enough, and no more."""
+"""Promotion proofs: production accepts only a signed, recent proof of another environment, for the same deploy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PROVED = (step(note="live"), step(note="it reports 8d02b64e", position=1))
 
 
 def proof_of(run: Run, secret: Secret = SECRET) -> str:
-    """The word behind `promote`."""
+    """The argument of `promote`: the signed proof of the run."""
     data = proof_answer(run, PROVED, secret).data
     assert isinstance(data, dict)
     return str(data["line"]).removeprefix("promote ")

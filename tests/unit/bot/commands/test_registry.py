@@ -1,4 +1,4 @@
-"""Every command is found as people type it, and a typo gets the nearest."""
+"""Every command is found as people type it, and for a typo the nearest one is offered."""
 
 import asyncio
 import contextlib
@@ -156,7 +156,7 @@ async def test_help_answers_each_topic(topic: str) -> None:
 
 
 async def test_a_read_takes_no_slot_of_decisions_and_a_decision_none_of_reads() -> None:
-    """Two people who hammer `help` must not hold back `incident ack`."""
+    """Two people who send many `help` requests must not delay `incident ack`."""
     world = World.from_settings(NO_SETTINGS)
     request = Request(surface=Surface.SLASH, actor=Actor("U0OLIVIA", "T1"))
     async with contextlib.AsyncExitStack() as held, asyncio.timeout(30):

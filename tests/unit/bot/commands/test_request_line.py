@@ -1,4 +1,4 @@
-"""The line of a change: its own words, `at` a time, and the reason for an exception from freezes."""
+"""Parsing of the line of a change: its own words, `at` and a time, the reason for an exception from freezes."""
 
 from __future__ import annotations
 

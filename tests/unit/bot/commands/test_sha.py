@@ -1,4 +1,4 @@
-"""Commits as a message."""
+"""The answer of `sha`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is silenced, for how long and why, from the typed words."""
+"""Parsing of the lines of `silence`, and the answers about silences."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_a_line_reports_what_how_long_and_why(line: str, what: str, lasts: timed
 
 
 def test_planned_work_begins_later_and_may_come_again() -> None:
-    """NOW is a Sunday, four o'clock in Berlin."""
-    saturday = datetime(2026, 3, 7, 1, tzinfo=UTC)  # 02:00 there
+    """NOW is a Sunday, 04:00 in Berlin."""
+    saturday = datetime(2026, 3, 7, 1, tzinfo=UTC)  # 02:00 in Berlin
     end, weekly = saturday + timedelta(hours=2), Recurrence(frozenset({5}), time(2), timedelta(hours=2), BERLIN)
     table = {
         "ingest sat 02:00 for 2h every week backup": ("ingest", Written(saturday, end, weekly), ["backup"]),

@@ -13,7 +13,7 @@ from bot.commands.verbs import VERBS
 from bot.types import Lazy, Verb
 
 VERBS_EVERYWHERE = [*VERBS, *TERMINAL_ONLY.values()]
-# What each place is called with, and what it gives back, as the functions write it.
+# Each kind of command calls its functions with these parameters and gets this back, as annotations write them.
 CALLED: dict[tuple[type[Verb], str], tuple[list[str], str]] = {
     (Command, "handle"): (["Request", "World"], "Answer"),
     (ApprovalCommand, "handle"): (["Request", "World", "ApprovalService | None"], "Answer"),
@@ -57,5 +57,5 @@ def test_no_two_commands_have_one_name() -> None:
 
 
 def test_a_command_lives_among_the_commands() -> None:
-    """The walls between folders are checked for imports; a place is an import as well."""
+    """The rules about imports between folders do not see a place, which is imported by its name."""
     assert {place.place.rpartition(".")[0] for verb in VERBS for place in verb.places} == {"bot.commands"}

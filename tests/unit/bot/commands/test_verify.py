@@ -1,4 +1,4 @@
-"""A commit is named by four characters where only one of those that were deployed begins so."""
+"""`verify` takes the first 4 characters of a commit where only one deployed commit begins with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`why <alert>`: whose silence holds it back, and each decision with its reason."""
+"""`why <alert>`: the silences that suppress it, and each decision with its reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_decision_is_a_sentence_with_its_time() -> None:
         assert time.startswith("<!date^")
         assert sentence[0].isupper()
         assert sentence.endswith(": because.")
-        assert "called" not in sentence.lower()  # pages are paged
+        assert "called" not in sentence.lower()  # stored as "called", shown as paged
 
 
 def test_a_decision_that_another_version_wrote_is_still_shown() -> None:

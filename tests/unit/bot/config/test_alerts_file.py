@@ -1,4 +1,4 @@
-"""The file of the alerts: one place for every limit, and a mistake in it is named by its line."""
+"""Reading of the file of alert rules: its limits, its defaults, and the line of each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment, read in groups."""
+"""Settings, which are read from environment variables in groups."""
 
 from __future__ import annotations
 

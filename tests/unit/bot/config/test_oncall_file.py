@@ -1,4 +1,4 @@
-"""On-call files: what they mean, and which line is wrong."""
+"""Reading of on-call files: their schedule, and the line of each mistake."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_names_the_line_of_a_mistake(text: str, line: int | None, problem: str) 
 def test_reports_all_mistakes_at_once() -> None:
     found = faults(GOOD.replace('slack = "U0BEN"', 'slack = "ben"').replace("2026-01-05", "soon = 1"))
 
-    assert found[0][0] == "oncall.toml"  # no TOML: nothing else can be said
+    assert found[0][0] == "oncall.toml"  # not TOML: no other mistake can be found
     found = faults(GOOD.replace('slack = "U0BEN"', 'slack = "ben"').replace("2026-01-05", '"soon"'))
     assert [place for place, _ in found] == ["oncall.toml line 5", "oncall.toml line 8"]
 
@@ -256,7 +256,7 @@ print(read_schedule(sys.stdin.buffer.read(), "oncall.toml").faults[0].problem)
 
 
 def test_a_machine_without_time_zones_loses_the_on_call_file_only() -> None:
-    """Neither the system's database nor the package's."""
+    """Neither the system's time zones nor those of the package tzdata are there."""
     reported = subprocess.run(
         [sys.executable, "-c", WITHOUT_ZONES],
         input=GOOD.encode(),

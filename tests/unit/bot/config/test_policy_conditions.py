@@ -1,4 +1,4 @@
-"""Rules may name hours and limits of arguments: deny wins, and what no rule allows is refused."""
+"""Policy rules with hours, channels, severities and limits of arguments: deny wins, and no match is refused."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_deny_of_many_replicas_wins_over_an_allow_of_all() -> None:
 
 
 def test_while_the_argument_is_not_known_an_allow_may_fit_and_a_deny_may_not() -> None:
-    """Before the plan is made nothing is refused that it may allow; the plan is judged with its arguments."""
+    """Before the plan is made, a request is refused only where no arguments allow it; then these are judged."""
     assert isinstance(scale(THREE, None), Allowed)
     assert isinstance(scale(DENY + 'verbs = ["scale"]\narguments = ["replicas > 5"]\n' + ALLOW, None), Allowed)
 
@@ -213,7 +213,7 @@ UNKNOWN = Unavailable("database", "no answer within 5 s")
 
 
 def open_on(severities: Mapping[Service | None, IncidentSeverity]) -> Severities:
-    """As alerts and several people report it."""
+    """The severities of incidents that alerts or several people confirm."""
     return Severities(severities, severities)
 
 
@@ -237,7 +237,7 @@ RAISED = Severities({Service.INGEST: IncidentSeverity.SEV1}, {Service.INGEST: In
 def test_severity_of_the_open_incident_is_part_of_a_rule_and_unknown_allows_nothing_and_denies(
     incidents: Severities | Unavailable | None, allowed: type, not_denied: type
 ) -> None:
-    """An incident of another service does not count; no incident has no severity."""
+    """An incident of another service does not count; without an incident there is no severity."""
     for rules, verdict in ((IN_SEV1, allowed), (NOT_IN_SEV3, not_denied)):
         policy = read(rules)
         assert isinstance(policy, Policy), policy

@@ -1,4 +1,4 @@
-"""Builders that show only what matters."""
+"""Builders of incidents and alerts, which take only the fields that a test is about."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ LINE = "PAGE prod · ingest is down (0 of 2), last 6 min ago · 318 waiting"
 
 
 def incident(**changes: Any) -> Incident:
-    """An open one whose next call is due now."""
+    """An open incident whose next page is due now."""
     return replace(OPEN, **changes)
 
 
 def acknowledged(**changes: Any) -> Incident:
-    """Ann has it, and a reminder is due now."""
+    """An incident that Ann acknowledged, whose reminder is due now."""
     taken = {"state": IncidentState.ACKNOWLEDGED, "acknowledged_by": ANN, "acknowledged_at": NOW}
     return replace(OPEN, **{**taken, "first_acknowledged_at": NOW + FIVE, **changes})
 
@@ -42,5 +42,5 @@ def resolved(**changes: Any) -> Incident:
 
 
 def alert(number: int = 1, **changes: Any) -> JoinedAlert:
-    """One that fires."""
+    """An alert that fires."""
     return replace(JoinedAlert(number, 7, "heartbeats.ingest", LINE, NOW - FIVE, NOW, None), **changes)

@@ -1,4 +1,4 @@
-"""Who may open one incident more."""
+"""The limit of incidents that one person opens, and the people it holds for."""
 
 from __future__ import annotations
 

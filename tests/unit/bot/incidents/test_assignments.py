@@ -1,4 +1,4 @@
-"""What an open incident asks of whom."""
+"""Assignments: the next act that an open incident asks of a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an incident that is due wants next, over all that it may be."""
+"""The next action of an incident that is due, for every combination of state, severity and clearing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_wait_that_is_longer_than_any_was_made_so_by_the_clock_and_is_over() -
 
 
 def test_pager_event_counts_where_the_clock_stepped_back_after_the_times_it_is_compared_with() -> None:
-    """An acknowledgement that counts as older than its incident until the clock catches up: people are paged on."""
+    """If an acknowledgement counted as older than its incident until the clock catches up, paging would go on."""
     hour = timedelta(hours=1)
 
     def why(action: PagerAction, before: timedelta, found: Incident, reopened_at: datetime | None = None) -> str | None:
@@ -75,7 +75,7 @@ EVERYTHING = list(product(IncidentState, IncidentSeverity, [False, True], [False
 def test_every_combination_has_its_move(
     state: IncidentState, severity: IncidentSeverity, *, is_over: bool, reminded: bool
 ) -> None:
-    """A call only while it is open, bad enough and not over; a resolved one moves never."""
+    """It pages only while it is open, SEV1 or SEV2, and not cleared; a resolved one has no next action."""
     begun = {IncidentState.OPEN: incident, IncidentState.ACKNOWLEDGED: acknowledged, IncidentState.RESOLVED: resolved}
     one = begun[state](
         severity=severity,
@@ -112,7 +112,7 @@ def test_without_anyone_to_call_it_rests() -> None:
     assert decide(incident(), Chain(), NOW) == Rest()
 
 
-# A day with a simulated clock: what the database's functions do to the row is what `apply` does here.
+# Days with a simulated clock: `apply` changes the incident as the database's functions change its row.
 
 
 def apply(one: Incident, action: object, now: datetime) -> Incident:
@@ -131,7 +131,7 @@ def apply(one: Incident, action: object, now: datetime) -> Incident:
 
 
 def live(one: Incident, until: datetime, *, acknowledge_at: datetime | None = None) -> list[tuple[int, str]]:
-    """(minutes after the opening, what was done), with a clock that jumps from deadline to deadline."""
+    """Each action as (minutes after the opening, its name), by a clock that jumps from deadline to deadline."""
     done: list[tuple[int, str]] = []
     while True:
         if acknowledge_at and (one.due_at is None or one.due_at > acknowledge_at):
@@ -184,7 +184,7 @@ def test_a_week_of_silence_never_stops_paging() -> None:
     assert len(calls) == 2 * (7 * 24 * 60 // 15) + 1
 
 
-# To which incident an alert belongs
+# The incident that an alert joins
 
 
 def joined(fingerprint: str, service: Service | None, *others: Incident, message_key: str = "alert:9") -> int | None:
@@ -239,4 +239,4 @@ def test_an_incident_that_pages_no_one_is_joined_by_its_cause_only() -> None:
     assert joined("queue.backlog", Service.INGEST, minor) is None
     assert joined("queue.backlog", Service.INGEST, incident(severity=IncidentSeverity.SEV2)) == 7
     assert joined("heartbeats.ingest", Service.INGEST, minor) == 7
-    assert joined("crash_loop.ingest", Service.INGEST, minor) == 7  # the other half of its outage
+    assert joined("crash_loop.ingest", Service.INGEST, minor) == 7  # the same outage as heartbeats.ingest

@@ -1,4 +1,4 @@
-"""What a machine may call: no argument, however strange, makes a decision or an emergency stop of it."""
+"""Commands that machines may call: no argument, however strange, makes a decision or an emergency stop of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the door answers when a command fails: whether nothing was changed, or nobody knows."""
+"""The door's answer to a failed command: nothing was changed, or the outcome is unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MCP server, as a client of the protocol sees it; the door is stood in for at the wire."""
+"""The MCP server, as a client of the protocol sees it, with a stand-in for the door at the wire."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNKNOWN = "not known whether it was filed"
 
 
 class Door:
-    """Records the calls, and answers what it is told to."""
+    """Stands in for the door: records the calls, and gives the answers of the test."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -185,7 +185,7 @@ def test_mcp_server_on_stdio_writes_no_line_of_its_own_when_its_client_ends() ->
 
 
 def test_mcp_server_on_stdio_answers_a_call_with_half_an_emoji() -> None:
-    """The SDK reads no message that has one, and answers nothing: the assistant would wait."""
+    """The SDK answers no message that has one, and the assistant would wait."""
     about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
     given = {"name": "none\ud83d", "arguments": {"arguments": "half\ud83d"}}
     messages = [

@@ -1,4 +1,4 @@
-"""The rights of a machine: only what a rule names, never an approval, never alone."""
+"""The rights of a machine: it may request what a rule names, approves nothing, and always needs approvers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door for Slack's payloads."""
+"""The acknowledgement of Slack's payloads, which also cleans them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ async def test_slack_payload_has_no_characters_that_postgres_cannot_store() -> N
     seen: list[dict[str, Any]] = []
 
     async def ack() -> None:
-        """As Bolt's own would."""
+        """Stands in for Bolt's own."""
 
     async def go_on() -> None:
         seen.append(dict(body))

@@ -1,4 +1,4 @@
-"""The memory of this process."""
+"""The deliveries that this process remembers."""
 
 from __future__ import annotations
 

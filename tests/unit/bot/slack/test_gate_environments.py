@@ -27,7 +27,7 @@ Payload = dict[str, Any]
 
 
 class Registered:
-    """Stands for Bolt's app: keeps the gated handlers, and calls them with a payload."""
+    """Stands in for Bolt's app: keeps the gated handlers, and calls them with a payload."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Callable[..., Any]] = {}
@@ -63,7 +63,7 @@ class Bot:
         self.refused.append(error)
 
     async def take(self, payload: Payload) -> None:
-        """As Bolt hands it over; nobody is named in it, so that the gate asks Slack nothing about a person."""
+        """Hands it over as Bolt does; it names no person, so the gate makes no call to Slack."""
         kind = "view" if payload["type"] == "view_submission" else "action"
         await self._bolt.handlers[kind](payload, _acknowledged)
 
@@ -73,7 +73,7 @@ async def _acknowledged(*_: object, **__: object) -> None:
 
 
 def message_blocks(origin: MessageOrigin, number: int) -> list[Payload]:
-    """A run's message in short: words, and buttons that carry the run's number and nothing else."""
+    """A short message of a run: words, and buttons, of which `Approve` carries only the number of the run."""
     approve: Payload = {"type": "button", "action_id": "run.approve", "value": str(number)}
     approve |= {"text": {"type": "plain_text", "text": "Approve"}}
     health = command_button("Health", "health")
@@ -90,7 +90,7 @@ def click(blocks: list[Payload], chance: random.Random) -> Payload:
 
 
 def submission(origin: MessageOrigin, number: int) -> Payload:
-    """A modal with one input, whose id is its own."""
+    """The submission of a modal with one input, whose block has an id of its own."""
     view = origin.view(modals.resolve_modal(number, {"channel": "C1"}))
     return {"type": "view_submission", "api_app_id": "A1", "view": {"id": "V1", **view}}
 
@@ -113,7 +113,7 @@ def damaged(payload: Payload, chance: random.Random) -> Payload:
 
 
 def payloads(origin: MessageOrigin, other: MessageOrigin, count: int) -> Iterator[Payload]:
-    """Clicks and submissions of `origin`'s bot in every dress."""
+    """Submissions and clicks of `origin`'s bot; some clicks are damaged or among blocks of `other`."""
     chance = random.Random(16)  # noqa: S311 - no secret
     for number in range(count):
         dress = chance.randrange(4)

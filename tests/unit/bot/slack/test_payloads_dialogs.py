@@ -1,4 +1,4 @@
-"""Only a stop without a reason opens a modal."""
+"""Lines without their reason or text open a modal; complete lines do not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A click on a run's button says what it asks for; anything damaged says nothing."""
+"""A click on a button of a run is read as what it asks for; a damaged one is ignored."""
 
 import pytest
 

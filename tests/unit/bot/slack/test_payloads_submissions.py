@@ -1,4 +1,4 @@
-"""A modal's input is read and checked without any call: Slack waits for it."""
+"""A modal's input is read and checked without any call, because Slack waits for the answer."""
 
 from __future__ import annotations
 

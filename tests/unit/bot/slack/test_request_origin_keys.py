@@ -1,4 +1,4 @@
-"""Which payloads are the same."""
+"""Keys of deliveries: the same for repeated payloads, and no other."""
 
 from __future__ import annotations
 

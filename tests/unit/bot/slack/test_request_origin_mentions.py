@@ -1,4 +1,4 @@
-"""Who speaks to the bot, and which words are for it."""
+"""Mentions that the bot answers, and the words in them that are the command."""
 
 from __future__ import annotations
 

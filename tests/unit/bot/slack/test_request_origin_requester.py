@@ -1,4 +1,4 @@
-"""Who asked, and where the answer goes."""
+"""The requester of a payload, and the place of the answer."""
 
 from __future__ import annotations
 
