@@ -1,4 +1,4 @@
-"""`catchup` and the draft of a postmortem: templates over the record of an incident."""
+"""`catchup` and the draft of a postmortem: templates filled from the record of an incident."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.bot.incidents.builders import ANN, NOW, acknowledged, alert, inc
 MINUTE = timedelta(minutes=1)
 EVENTS = (
     IncidentEvent(7, NOW, "opened", None, "opened by heartbeats.ingest: PAGE prod · ingest is down (0 of 2)"),
-    IncidentEvent(7, NOW + MINUTE, "acknowledged", ANN, "acknowledged it; no one else is paged"),
+    IncidentEvent(7, NOW + MINUTE, "acknowledged", ANN, "acknowledged it"),
     IncidentEvent(7, NOW + 2 * MINUTE, "marked", ANN, "<!channel> *the* disk is full", "C1", "1700000000.000100"),
 )
 NAMES = {"U0ANN": "Ann"}
@@ -57,7 +57,7 @@ def test_each_sentence_of_a_draft_has_the_time_of_its_entry() -> None:
 
     assert text == (
         "At 2026-11-23 12:00, opened by heartbeats.ingest: ingest is down (0 of 2)."
-        "\nAt 2026-11-23 12:01, Ann acknowledged it; no one else is paged."
+        "\nAt 2026-11-23 12:01, Ann acknowledged it."
         "\nAt 2026-11-23 12:02, Ann <!channel> *the* disk is full (a marked message)."
     )
 

@@ -1,4 +1,4 @@
-"""The words of a change become parameters, or an error that says which word is wrong."""
+"""The words of a change become parameters, or an error that names the wrong word."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from services.domain.errors import UsageError
         ("restart --through-zero ingest", {"service": "ingest", "through_zero": "yes"}),
         ("redeploy api", {"service": "api"}),
         ("requeue G-1a2b3c4d", {"what": "g-1a2b3c4d"}),
-        ("unlock api fixed in 9f8e7d6c", {"service": "api", "reason": "fixed in 9f8e7d6c"}),
-        ("stop-workers ingest wrong amounts", {"service": "ingest", "reason": "wrong amounts"}),
+        ("unlock api repaired by 9f8e7d6c", {"service": "api", "reason": "repaired by 9f8e7d6c"}),
+        ("stop-workers ingest doubled rows", {"service": "ingest", "reason": "doubled rows"}),
         ("stop-workers enforcement", {"service": "enforcement"}),
         ("stop-workers", {"service": "workers"}),
         ("golden-path", {}),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.commands.failed_jobs import failed_jobs_answer
+from bot.commands.reveal import LABEL
 from playbooks.failed_jobs import group
 from services.domain.jobs import FailedJob
 from services.domain.systems import RUNBOOK
@@ -37,7 +38,7 @@ def test_the_button_for_whole_errors_is_named_only_where_there_is_one() -> None:
     ]
 
     assert ["replaces data" in one for one in answers] == [False, True]
-    assert ["Show the whole line" in one for one in answers] == [False, True]
+    assert [LABEL in one for one in answers] == [False, True]
 
 
 def test_an_unmasked_group_has_no_name_to_requeue_it_by() -> None:

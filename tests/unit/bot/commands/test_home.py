@@ -44,23 +44,21 @@ def test_home_shows_the_page_first_with_an_acknowledge_button() -> None:
 
     answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[paged.incident], assignments=[paged], now=NOW)
 
-    assert answer.text.startswith("📟 *You are being paged*")
-    assert answer.blocks[0]["text"]["text"].startswith("📟 *You are being paged.*")
+    assert answer.text.startswith("📟")
+    assert answer.blocks[0]["text"]["text"].startswith("📟")
     assert answer.blocks[1]["elements"][0]["value"] == "incident ack 7"
     text = json.dumps(answer.blocks)
     assert "Nothing is waiting" not in text
     assert text.count("incident 7,") == 1
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"), [(Asked.WORK, "You're assigned to this"), (Asked.RESOLVE, "The alerts are over")]
-)
-def test_home_offers_the_assignee_to_resolve(asked: Asked, words: str) -> None:
+@pytest.mark.parametrize(("asked", "sign"), [(Asked.WORK, "🟡"), (Asked.RESOLVE, "🟢")])
+def test_home_offers_the_assignee_to_resolve(asked: Asked, sign: str) -> None:
     mine = Assignment(incident(), asked)
 
     answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[mine.incident], assignments=[mine], now=NOW)
 
-    assert words in answer.blocks[0]["text"]["text"]
+    assert answer.blocks[0]["text"]["text"].startswith(sign)
     assert answer.blocks[1]["elements"][0]["value"] == "incident resolve 7"
 
 
@@ -86,8 +84,9 @@ def test_locks_are_listed() -> None:
 
     text = json.dumps(home_answer(REPORT, None, waiting=(), locks=[lock], now=NOW).blocks, ensure_ascii=False)
 
-    assert "Nothing is waiting for you." in text
-    assert "🔒 *api* is locked against deploys: rolled back &lt;!channel&gt;" in text
+    assert "Nothing is waiting" in text
+    assert "🔒 *api*" in text
+    assert "rolled back &lt;!channel&gt;" in text
 
 
 def test_home_says_unknown_when_the_database_is_unreadable() -> None:

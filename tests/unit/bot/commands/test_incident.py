@@ -22,7 +22,7 @@ HERE = incident()
     ("line", "severity", "services", "title"),
     [
         ("payments have stopped", IncidentSeverity.SEV2, (), "payments have stopped"),
-        ("sev1 payments have stopped", IncidentSeverity.SEV1, (), "payments have stopped"),
+        ("sev1 refunds have stopped", IncidentSeverity.SEV1, (), "refunds have stopped"),
         ("SEV3 api is a bit slow", IncidentSeverity.SEV3, (Service.API,), "api is a bit slow"),
         ("api is a bit slow sev3", IncidentSeverity.SEV3, (Service.API,), "api is a bit slow"),
         ("sev2 not a sev1", IncidentSeverity.SEV2, (), "not a sev1"),
@@ -54,7 +54,7 @@ def test_a_severity_may_be_written_loosely(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["sev0", "4", "high", "<!here>"])
 def test_parse_severity_refuses_words_that_are_no_severity(word: str) -> None:
-    with pytest.raises(UsageError, match="is not a severity"):
+    with pytest.raises(UsageError, match="severity"):
         parse_severity(word)
 
 
@@ -70,7 +70,7 @@ def test_verbs_of_two_words_are_found_as_people_type_them(line: str) -> None:
     [
         ("ack", "incident ack", ()),
         ("Acknowledge 7", "incident ack", ("7",)),
-        ("resolve a bad deploy", "incident resolve", ("a", "bad", "deploy")),
+        ("resolve a wrong limit", "incident resolve", ("a", "wrong", "limit")),
         ("postmortem 7", "incident export", ("7",)),
         ("incidents", "incident", ()),
         ("page payments have stopped", "incident open", ("payments", "have", "stopped")),
@@ -85,7 +85,7 @@ def test_the_verbs_of_incidents_need_no_incident_prefix(typed: str, verb: str, r
     [
         ((), "<service>", ("ingest",)),
         (("@level:error",), "<service> [filter]", ("ingest", "@level:error")),
-        (("to", "8d02b64e"), "<service|workers|all> [to <sha>]", ("ingest", "to", "8d02b64e")),
+        (("to", "8d02b64e"), REGISTRY["rollback"].usage, ("ingest", "to", "8d02b64e")),
         (("api",), "<service>", ("api",)),
         (("workers",), "<service|workers|all>", ("workers",)),
         (("ingset",), "<service>", ("ingset",)),  # the command itself refuses it

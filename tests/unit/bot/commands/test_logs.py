@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.commands.logs import TIMES, LogView, logs_answer
+from bot.commands.reveal import LABEL
 from bot.types import Answer
 from playbooks.log_patterns import CIVIL, RUNBOOK
 from playbooks.logs import Choice
@@ -27,12 +28,11 @@ def answer(*lines: LogLine, privacy: Privacy | None = Privacy.BALANCED) -> Answe
 
 
 def test_a_lines_own_level_and_message_are_shown() -> None:
-    written = line(
-        "2026-11-29 07:48:09 | WARNING  | w | [ingest_processor] DB smoke test passed", minutes_ago=0, severity="error"
-    )
+    message = "[ingest_processor] DB smoke test passed"
+    written = line(f"2026-11-29 07:48:09 | WARNING  | w | {message}", minutes_ago=0, severity="error")
     view = LogView(Service.INGEST, CHOICE, (), [written], "", False, Privacy.STRICT, 0, patterns=CIVIL)
 
-    assert shown(logs_answer(view)) == ["06:46:12 warning [ingest_processor] DB smoke test passed"]
+    assert shown(logs_answer(view)) == [f"06:46:12 warning {message}"]
     assert "| WARNING" in str(logs_answer(replace(view, privacy=None)).data)
 
 
@@ -58,7 +58,7 @@ def test_the_button_for_whole_lines_is_named_only_where_there_is_one() -> None:
     masked = answer(line("plaintiff Jane Roe owes $500", minutes_ago=0))
 
     assert ["replaces data" in str(one.blocks) for one in (plain, masked)] == [False, True]
-    assert ["Show the whole line" in str(one.blocks) for one in (plain, masked)] == [False, True]
+    assert [LABEL in str(one.blocks) for one in (plain, masked)] == [False, True]
 
 
 def test_lines_that_differ_or_are_interrupted_are_not_folded() -> None:

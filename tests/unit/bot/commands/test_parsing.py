@@ -13,12 +13,12 @@ from bot.types import Surface
     [
         ("logs ingest", ["logs", "ingest"]),
         ("  logs   ingest  ", ["logs", "ingest"]),
-        ('logs ingest "Crash loop"', ["logs", "ingest", "Crash loop"]),
-        ("logs ingest “Crash loop”", ["logs", "ingest", "Crash loop"]),
-        ("logs ingest ‘Crash loop’", ["logs", "ingest", "Crash loop"]),  # noqa: RUF001
+        ('logs ingest "Boot loop"', ["logs", "ingest", "Boot loop"]),
+        ("logs ingest “Boot loop”", ["logs", "ingest", "Boot loop"]),
+        ("logs ingest ‘Boot loop’", ["logs", "ingest", "Boot loop"]),  # noqa: RUF001
         ("logs ingest —failed", ["logs", "ingest", "--failed"]),
         ("logs ingest –failed –n 5", ["logs", "ingest", "--failed", "-n", "5"]),  # noqa: RUF001
-        ('logs ingest "Crash', ["logs", "ingest", '"Crash']),
+        ('logs ingest "Boot', ["logs", "ingest", '"Boot']),
         ("logs ingest don't", ["logs", "ingest", "don't"]),
         ('""', []),
     ],
@@ -85,7 +85,7 @@ def test_joined_words_are_the_same_words(line: str, surface: Surface) -> None:
 
 
 def test_words_with_spaces_are_quoted_for_a_button() -> None:
-    assert join_words(["logs", "ingest", "Crash loop"]) == 'logs ingest "Crash loop"'
+    assert join_words(["logs", "ingest", "Boot loop"]) == 'logs ingest "Boot loop"'
     assert join_words(["logs", 'say "hi" now']) == "logs 'say \"hi\" now'"
     assert join_words(["""both ' and " here"""]) is None
 

@@ -57,7 +57,7 @@ def test_every_synonym_means_a_command_and_hides_none() -> None:
         ("log api", "logs", ("api",)),
         ("roll back api", "rollback", ("api",)),
         ("roll-back api", "rollback", ("api",)),
-        ("who is on call", "oncall", ()),
+        ("who is on-call", "oncall", ()),
         ("Who's on call?", "oncall", ()),
         ("on call", "oncall", ()),
         ("migration_status", "migrations", ()),
@@ -110,7 +110,7 @@ def test_a_long_line_is_read_in_no_time(line: str) -> None:
 def test_letters_that_only_look_right_are_named() -> None:
     error = refusal("h\u0435alth")
 
-    assert "not of a to z" in error.why
+    assert "a to z" in error.why
     assert lines(error) == ["health"]
 
 
@@ -119,11 +119,11 @@ def test_letters_that_only_look_right_are_named() -> None:
     [
         ("restrat ingest", "restart ingest"),
         ("scael ingest 2", "scale ingest 2"),
-        ("rollbak api to 8d02b64e", "rollback api to 8d02b64e"),
+        ("rollbak api to c45e17a9", "rollback api to c45e17a9"),
         ("helth", "health"),
-        ("lgos ingest 'Crash loop'", 'logs ingest "Crash loop"'),
+        ("lgos ingest 'Boot loop'", 'logs ingest "Boot loop"'),
         ("stop", "stop-workers"),
-        ("stop-wrkers ingest wrong amounts", "stop-workers ingest wrong amounts"),
+        ("stop-wrkers ingest doubled rows", "stop-workers ingest doubled rows"),
         ("stop wrkers", "stop-workers"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ def silence(number: int = 5, **more: object) -> Silence:
 @pytest.mark.parametrize(
     ("line", "what", "lasts", "words"),
     [
-        ("ingest 2h we move the queue", "ingest", timedelta(hours=2), ["we", "move", "the", "queue"]),
+        ("ingest 2h the import runs", "ingest", timedelta(hours=2), ["the", "import", "runs"]),
         ("ingest 2 hours we move", "ingest", timedelta(hours=2), ["we", "move"]),
         ("heartbeats.ingest 30mins", "heartbeats.ingest", timedelta(minutes=30), []),
         ("heartbeats.ingest 30m", "heartbeats.ingest", timedelta(minutes=30), []),
@@ -54,23 +55,25 @@ def test_planned_work_begins_later_and_may_come_again() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("", "a target and a time span are needed"),
-        ("ingest", "the time span is missing"),
-        ("ingets 1h", "is neither an alert nor a service"),
-        ("simplicity 1h", "this system has no simplicity"),
-        ("heartbeats.simplicity 1h", "this system has no simplicity"),
-        ("ingest soon", "is not a time span"),
-        ("ingest 8d", "is out of range"),
-        ("ingest sat 02:00 backup", "is not a time span"),
-        ("ingest from sat until 2026-03-15 backup", "is out of range"),
-        ("ingest from 2027-06-01 for 2h backup", "is out of range"),
-        ("ingest from frdiay for 2h", "is not a moment after `from`"),
-        ("ingest every frdiay for 2h", "is not a day after `every`"),
+        ("", "a target"),
+        ("ingest", "span is missing"),
+        ("ingets 1h", "`ingets`.*neither"),
+        ("simplicity 1h", "no simplicity"),
+        ("heartbeats.simplicity 1h", "no simplicity"),
+        ("ingest soon", "`soon`.*time span"),
+        ("ingest 8d", "`8d`.*range"),
+        ("ingest sat 02:00 backup", "`sat 02:00 backup`.*time span"),
+        ("ingest from sat until 2026-03-15 backup", "2026-03-15.*range"),
+        ("ingest from 2027-06-01 for 2h backup", "2027-06-01.*range"),
+        ("ingest from frdiay for 2h", "`frdiay`.*`from`"),
+        ("ingest every frdiay for 2h", "`frdiay`.*`every`"),
     ],
 )
 def test_silence_error_names_the_wrong_word(line: str, why: str) -> None:
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(UsageError) as refused:
         parse(line.split(), RUNBOOK.services, NOW, BERLIN)
+
+    assert re.search(why, refused.value.why)
 
 
 def test_without_a_reason_one_tap_gives_it() -> None:

@@ -34,14 +34,14 @@ def test_several_are_offered() -> None:
 
 
 def test_none_is_reported_with_what_to_write() -> None:
-    with pytest.raises(UsageError, match="none of the latest deployments") as refused:
+    with pytest.raises(UsageError, match="none of") as refused:
         choose("dead", [ONE], "verify ingest")
 
     assert "`verify ingest 8d02b64e`" in refused.value.what_next
 
 
 def test_without_all_deployments_no_one_knows_that_it_is_the_only_one() -> None:
-    with pytest.raises(UsageError, match="Railway does not list"):
+    with pytest.raises(UsageError, match="Railway"):
         choose("c45e", [ONE], "verify ingest", is_complete=False)
 
 
@@ -50,10 +50,10 @@ async def test_seven_characters_need_no_look() -> None:
 
 
 async def test_verify_refuses_a_word_that_is_no_commit() -> None:
-    with pytest.raises(UsageError, match="is not a commit SHA") as refused:
+    with pytest.raises(UsageError, match="commit SHA") as refused:
         await find_commit("c45", tuple(RUNBOOK.services), NOWHERE, line="verify")
 
-    assert refused.value.what_next.startswith("Write 4 to 40 characters")
+    assert "4 to 40" in refused.value.what_next
 
 
 def test_a_first_word_that_can_be_a_commit_means_all_services() -> None:

@@ -62,7 +62,7 @@ def test_a_decision_that_another_version_wrote_is_still_shown() -> None:
 def test_without_decisions_it_reports_so() -> None:
     answer = why_alert_answer("backlog", [AlertHistory("backlog", None, ())], [])
 
-    assert "Nothing like it was seen in the last 30 days." in str(answer.blocks)
+    assert "last 30 days" in str(answer.blocks)
 
 
 @pytest.mark.parametrize(
