@@ -10,6 +10,7 @@ import pytest
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.emergencies import (
     ALERT,
+    LATER,
     Confirmation,
     Emergency,
     covering_emergencies,
@@ -79,16 +80,16 @@ def test_the_countdown_ends_before_the_request_expires(
 def test_self_approval_is_refused_to_others_and_without_an_offer(
     run: Run, ann: Person, ben: Person, policy: Policy, people: People
 ) -> None:
-    assert "this run can't be self-approved" in refused(judge(run, ben, policy, people)).lower()
+    assert "self-approved" in refused(judge(run, ben, policy, people))
     without_page = judge(run, ann, policy, people, pending_self_approval=None)
-    assert "this run can't be self-approved" in refused(without_page).lower()
+    assert "self-approved" in refused(without_page)
 
 
 def test_not_without_the_incident(run: Run, ann: Person, policy: Policy, people: People) -> None:
     over = replace(EMERGENCY, incident=replace(INCIDENT, state=IncidentState.RESOLVED))
 
-    assert "the incident is resolved" in refused(judge(run, ann, policy, people, emergency=over)).lower()
-    assert "the incident is resolved" in refused(judge(run, ann, policy, people, emergency=None)).lower()
+    assert "incident is resolved" in refused(judge(run, ann, policy, people, emergency=over))
+    assert "incident is resolved" in refused(judge(run, ann, policy, people, emergency=None))
 
 
 @pytest.mark.parametrize("severity", IncidentSeverity)
@@ -133,7 +134,8 @@ def test_an_incident_of_the_requester_alone_is_no_emergency(
     assert isinstance(verdict, Allowed) is counts
     assert (find_emergency(ann, [emergency]) == incident) is counts
     if not counts:
-        assert refused(verdict).startswith("No alert and no other person confirms that incident 4 is an emergency")
+        assert refused(verdict).startswith("No alert")
+        assert "incident 4" in refused(verdict)
 
 
 def test_a_severity_that_the_requester_raised_is_no_emergency_until_another_confirms_it(
@@ -198,21 +200,24 @@ API = frozenset({Service.API})
 
 
 @pytest.mark.parametrize(
-    ("verb", "risk", "why"),
+    ("verb", "risk", "may"),
     [
-        ("rollback", Risk.HIGH, None),
-        ("restart", Risk.HIGH, None),
-        ("scale", Risk.HIGH, None),
-        ("deploy", Risk.HIGH, "`deploy` always needs another approver"),
-        ("rollback-db", Risk.CRITICAL, "`rollback-db` always needs another approver"),
-        ("rollback", Risk.CRITICAL, "`rollback` always needs another approver"),
-        ("restart", Risk.LOW, "`restart` always needs another approver"),
+        ("rollback", Risk.HIGH, True),
+        ("restart", Risk.HIGH, True),
+        ("scale", Risk.HIGH, True),
+        ("deploy", Risk.HIGH, False),
+        ("rollback-db", Risk.CRITICAL, False),
+        ("rollback", Risk.CRITICAL, False),
+        ("restart", Risk.LOW, False),
     ],
 )
 def test_only_these_changes_may_be_self_approved(
-    verb: str, risk: Risk, why: str | None, ann: Person, policy: Policy, people: People
+    verb: str, risk: Risk, may: bool, ann: Person, policy: Policy, people: People
 ) -> None:
-    assert why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
+    why = why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people)
+
+    assert (why is None) is may
+    assert why is None or f"`{verb}`" in why  # no other reason names the change
 
 
 def test_a_run_that_starts_later_is_never_self_approved(run: Run, ann: Person, policy: Policy, people: People) -> None:
@@ -221,8 +226,7 @@ def test_a_run_that_starts_later_is_never_self_approved(run: Run, ann: Person, p
     target = Target("scale", API, "prod")
 
     assert "starts later" in refused(judge(later, ann, policy, people))
-    why = why_no_self_approval(ann, target, Risk.HIGH, [EMERGENCY], policy, people, starts_later=True)
-    assert why == "a run that starts later always needs another approver"
+    assert why_no_self_approval(ann, target, Risk.HIGH, [EMERGENCY], policy, people, starts_later=True) == LATER
 
 
 def test_the_requester_sees_why_they_may_not_self_approve(
@@ -233,7 +237,7 @@ def test_the_requester_sees_why_they_may_not_self_approve(
 
     assert why_no_self_approval(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "only approvers can"
     assert "terminal" in (why_no_self_approval(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
-    assert "no alert and no other person" in (why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or "")
+    assert "no alert" in (why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or "")
     assert why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
 
 

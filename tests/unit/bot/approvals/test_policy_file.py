@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -84,9 +85,9 @@ environments = ["prod", "qa"]
         ("version = 1\nexpires_after_s = 0\n", "policy.toml line 2", "`expires_after_s` is not seconds"),
         ("version = 1\nexpires_after_s = true\n", "policy.toml line 2", "`expires_after_s` is not seconds"),
         ("version = 1\nexpires_after_s = nan\n", "policy.toml line 2", "`expires_after_s` is not seconds"),
-        ("version = 1\nallow = 3\n", "policy.toml line 2", "`allow` is not a list of rules"),
-        ("version = 1\nallow = [3]\n", "policy.toml line 2", "`allow` is not a list of rules"),
-        ('version = 1\n[allow]\nmay = "request"\n', "policy.toml line 2", "`allow` is not a list of rules"),
+        ("version = 1\nallow = 3\n", "policy.toml line 2", "`allow` .*list of rules"),
+        ("version = 1\nallow = [3]\n", "policy.toml line 2", "`allow` .*list of rules"),
+        ('version = 1\n[allow]\nmay = "request"\n', "policy.toml line 2", "`allow` .*list of rules"),
         ("version = 1\n[[alow]]\n", "policy.toml line 2", "`alow` is not a key of a policy"),
         (f"version = 1{RULE}[[alow]]\n", "policy.toml line 6", "`alow` is not a key of a policy"),
     ],
@@ -96,7 +97,7 @@ def test_names_the_line_of_a_mistake_above_the_rules(text: str, place: str, prob
 
     assert len(found) == 1
     assert found[0][0] == place
-    assert found[0][1].startswith(problem)
+    assert re.match(problem, found[0][1])
 
 
 @pytest.mark.parametrize(
@@ -104,11 +105,11 @@ def test_names_the_line_of_a_mistake_above_the_rules(text: str, place: str, prob
     [
         ('may = "do"', "`may` is neither request nor approve"),
         ("who = []\nwhom = []", "`whom` is not a key of a rule"),
-        ('who = "operators"', "`who` is not a list of words"),
-        ("who = [7]", "`who` is not a list of words"),
+        ('who = "operators"', "`who` .*list of words"),
+        ("who = [7]", "`who` .*list of words"),
         ('who = ["ann"]', "`who` names `ann`, which is not a Slack id"),
-        ('who = ["*"]', "`who` names `*`, which is not a Slack id"),
-        ('who = ["<!channel>"]', "`who` names `??channel?`, which is not a Slack id"),
+        ('who = ["*"]', r"`who` names `\*`, which is not a Slack id"),
+        ('who = ["<!channel>"]', r"`who` names `\?\?channel\?`, which is not a Slack id"),
         ('verbs = ["rolback"]', "`verbs` names `rolback`, which does not exist"),
         ('services = ["db"]', "`services` names `db`, which does not exist"),
         ('environments = ["production"]', "`environments` names `production`, which does not exist"),
@@ -120,9 +121,10 @@ def test_names_the_line_of_a_mistake_in_a_rule(line: str, problem: str) -> None:
     lines = ["version = 1", "[[allow]]", *good.values(), "", "[[allow]]"]
     lines += [*(text for name, text in good.items() if name != key), line]
 
-    found = faults("\n".join(lines))
+    [(place, found)] = faults("\n".join(lines))
 
-    assert found == [(f"policy.toml line {len(chr(10).join(lines).splitlines())}", problem)]
+    assert place == f"policy.toml line {len(chr(10).join(lines).splitlines())}"
+    assert re.fullmatch(problem, found)
 
 
 def test_names_the_rule_that_lacks_a_key() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -153,13 +154,14 @@ def test_request_expires_at_its_moment(make_run: MakeRun, ann: Person, policy: P
 def test_requester_does_not_approve(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
     sentence = refused(approve(make_run(requested_by=ann), ann, policy, people))
 
-    assert sentence == "You can't approve your own request. <@U0BEN> can approve it."
+    assert "own request" in sentence
+    assert re.findall("<@(.+?)>", sentence) == ["U0BEN"]
 
 
 def test_requester_is_known_by_the_user_alone(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
     run = make_run(requested_by=replace(ann, team_id="T0BEFORE"))
 
-    assert "You can't approve your own request" in refused(approve(run, ann, policy, people))
+    assert "own request" in refused(approve(run, ann, policy, people))
 
 
 def test_requester_of_something_critical_counts_as_one(
@@ -247,7 +249,8 @@ def test_no_one_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, pe
 
     sentence = refused(approve(run, ann, policy, people, decision(run, ann)))
 
-    assert sentence == "You have already decided. <@U0BEN> can approve it."
+    assert "already decided" in sentence
+    assert re.findall("<@(.+?)>", sentence) == ["U0BEN"]
 
 
 def test_requester_takes_the_request_back(make_run: MakeRun, olivia: Person, policy: Policy, people: People) -> None:
@@ -282,7 +285,7 @@ def test_request_of_the_terminal_is_confirmed_by_no_one(
 ) -> None:
     run = make_run(risk="low", approvals_needed=1, requested_by=None)
 
-    assert "needs an approval, not a confirmation" in refused(decide.may_confirm(run, olivia, NOW, policy, people))
+    assert "not a confirmation" in refused(decide.may_confirm(run, olivia, NOW, policy, people))
 
 
 def test_only_approvals_of_this_very_plan_count(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import date, time, timedelta
@@ -149,10 +150,10 @@ def test_the_example_can_be_used() -> None:
     [
         (GOOD.replace("version = 1", "version = 2"), 1, "`version`: "),
         (GOOD.replace("version = 1", "# none"), None, "`version` is missing"),
-        (GOOD.replace("version = 1", 'version = 1\nremind_after = "soon"'), 2, "`remind_after` is not a time span"),
-        (GOOD.replace("version = 1", 'version = 1\nremind_after = "9s"'), 2, "`remind_after` is out of range"),
-        (GOOD.replace("version = 1", 'version = 1\ntime_zone = "Mars/Base"'), 2, "`time_zone` is not a time zone"),
-        (GOOD.replace("version = 1", 'version = 1\ntime_zone = "../etc/passwd"'), 2, "`time_zone` is not a time zone"),
+        (GOOD.replace("version = 1", 'version = 1\nremind_after = "soon"'), 2, "`remind_after` .*time span"),
+        (GOOD.replace("version = 1", 'version = 1\nremind_after = "9s"'), 2, "`remind_after` .*range"),
+        (GOOD.replace("version = 1", 'version = 1\ntime_zone = "Mars/Base"'), 2, "`time_zone` is not"),
+        (GOOD.replace("version = 1", 'version = 1\ntime_zone = "../etc/passwd"'), 2, "`time_zone` is not"),
         (GOOD.replace("version = 1", "version = 1\nlevel = 3"), 2, "`level` is not known here"),
         (GOOD.replace('slack = "U0BEN"', 'slack = "ben"'), 5, "`slack` is not a Slack user id"),
         (GOOD.replace('slack = "U0BEN"', "slack = 7"), 5, "`slack`: "),
@@ -166,24 +167,24 @@ def test_the_example_can_be_used() -> None:
         (
             GOOD.replace("[people.ben]", '[people."<!channel>"]').replace(', "ben"', ""),
             4,
-            "`??channel?` is not a valid name",
+            r"`\?\?channel\?` is not a valid name",
         ),
-        (GOOD.replace('["ann", "ben"]', '["ann", "bem"]'), 7, "`people` names `bem`, which is not a person"),
+        (GOOD.replace('["ann", "ben"]', '["ann", "bem"]'), 7, "`people` .*`bem`.*person"),
         (GOOD.replace('["ann", "ben"]', "[]"), 7, "`people` is empty"),
         (GOOD.replace("starts = 2026-01-05", ""), 6, "`starts` is missing"),
         (GOOD.replace("2026-01-05", '"2026-01-05"'), 8, "`starts` is not a date"),
         (GOOD.replace("2026-01-05", "2026-01-05T09:00:00"), 8, "`starts` is not a date"),
-        (GOOD.replace("2026-01-05", '2026-01-05\nhandover = "25:00"'), 9, "`handover` is not a time of day"),
-        (GOOD.replace("2026-01-05", '2026-01-05\nhours = "8-20"'), 9, "`hours` is not a time of day"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nhandover = "25:00"'), 9, "`handover` .*time of day"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nhours = "8-20"'), 9, "`hours` .*time of day"),
         (GOOD.replace("2026-01-05", '2026-01-05\nhours = "08:00-08:00"'), 9, "`hours` begins and ends at the same"),
-        (GOOD.replace("2026-01-05", '2026-01-05\nweekdays = "mo-fr"'), 9, "`weekdays` is not a list of weekdays"),
-        (GOOD.replace("2026-01-05", '2026-01-05\nweekdays = "week"'), 9, "`weekdays` is not a list of weekdays"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nweekdays = "mo-fr"'), 9, "`weekdays` .*list of weekdays"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nweekdays = "week"'), 9, "`weekdays` .*list of weekdays"),
         (GOOD.replace('"U0BEN"', '"U0BEN"\nphone = "call me"'), 6, "`phone` is not a phone number"),
         (GOOD.replace('"U0BEN"', '"U0BEN"\nphone = 49301234567'), 6, "`phone` is not a phone number"),
         (
             GOOD.replace("[[levels]]", '[[rotations.primary.layers]]\npeople = ["cem"]\n[[levels]]'),
             10,
-            "`people` names `cem`, which is not a person",
+            "`people` .*`cem`.*person",
         ),
         (
             GOOD.replace(
@@ -199,12 +200,12 @@ def test_the_example_can_be_used() -> None:
             6,
             "`ann`",
         ),
-        (GOOD.replace('call = ["primary"]', 'call = ["primry"]'), 10, "`call` names `primry`, which is not a rotation"),
+        (GOOD.replace('call = ["primary"]', 'call = ["primry"]'), 10, "`call` .*`primry`.*rotation"),
         (GOOD.replace('call = ["primary"]', "call = []"), 9, "the level pages no one"),
         (GOOD + 'by = ["shout"]\n', 11, "`by`: "),
         (GOOD + "by = []\n", 11, "`by` is empty"),
-        (GOOD + 'wait = "5 moments"\n', 11, "`wait` is not a time span"),
-        (GOOD + LEVEL + 'wait = "2d"\n', 13, "`wait` is out of range"),
+        (GOOD + 'wait = "5 moments"\n', 11, "`wait` .*time span"),
+        (GOOD + LEVEL + 'wait = "2d"\n', 13, "`wait` .*range"),
         (PEOPLE + ROTATION, None, "`levels` is missing"),
         ("version = 1\nlevels = []\n", 2, "`levels` is empty"),
     ],
@@ -214,7 +215,7 @@ def test_names_the_line_of_a_mistake(text: str, line: int | None, problem: str) 
 
     assert len(found) == 1, found
     assert found[0][0] == ("oncall.toml" if line is None else f"oncall.toml line {line}")
-    assert found[0][1].startswith(problem)
+    assert re.match(problem, found[0][1])
 
 
 def test_reports_all_mistakes_at_once() -> None:
