@@ -85,5 +85,5 @@ async def test_service_of_another_system_is_reported_as_missing(line: str) -> No
     with pytest.raises(UsageError) as raised:
         await run(line, Request(), world(OPERATED_SYSTEM="runbook"))
 
-    assert raised.value.why == "this system has no simplicity"
+    assert raised.value.why.endswith("no simplicity")
     assert "`api`, `ingest`, `enforcement`" in (raised.value.what_next or "")

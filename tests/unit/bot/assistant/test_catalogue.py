@@ -97,10 +97,10 @@ def test_at_most_six_reads_each_once_and_none_twice() -> None:
 @pytest.mark.parametrize(
     ("question", "verb"),
     [
-        ("why is ingest slow?", ReadVerb.QUEUE),
+        ("why is ingest so slow?", ReadVerb.QUEUE),
         ("which jobs failed?", ReadVerb.FAILED_JOBS),
         ("what was deployed?", ReadVerb.RECENT_CHANGES),
-        ("who is on call?", ReadVerb.ONCALL),
+        ("who's on call?", ReadVerb.ONCALL),
         ("is it fine?", ReadVerb.DOCTOR),
     ],
 )

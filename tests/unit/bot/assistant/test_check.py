@@ -17,7 +17,7 @@ LINES = collect(
             "heartbeats",
             "🔴 wrong: ingest 0 of 2 alive — last beat 6 min ago; 1 missing\n"
             "✅ enforcement 1 of 1 alive — last beat 0 s ago\n"
-            "no worker has reported in the last day",
+            "no worker is alive today",
         ),
         ("queue", "318 waiting, oldest 9 min\n❔ lock waits unknown — no answer within 5 s"),
         ("recent-changes", "10:15 · Deployed a1b2c3d4 to ingest by Ann"),
@@ -52,13 +52,13 @@ def why(kind: str, text: str, *evidence: str, quote: str = "", question: str = "
         ("observed", "318 are waiting", [WAITING], "318 waiting, oldest 9 min"),
         ("observed", "Deployed a1b2c3d4 to ingest", [DEPLOY], "Deployed a1b2c3d4 to ingest"),
         ("observed", "At 10:15", [DEPLOY], "10:15"),
-        ("observed", "No worker has reported in the last day", [NONE], "no worker has reported in the last day"),
+        ("observed", "No worker is alive today", [NONE], "no worker is alive today"),
         ("observed", "Enforcement is stale", [MIXED], "enforcement is stale"),
         ("inferred", "Likely because Deployed a1b2c3d4 to ingest, ingest has 0 of 2 alive", [DEPLOY, INGEST], ""),
         ("inferred", "Likely ingest crashed at 10:16 after a1b2c3d4", [CAUSE], ""),
         ("unknown", "Lock waits are unknown.", [LOCKS], ""),
         ("unknown", "It is unknown.", [], ""),
-        ("unknown", "The reads do not show why.", [], ""),
+        ("unknown", "The lines don't say why.", [], ""),
     ],
 )
 def test_claim_that_its_evidence_supports_passes(kind: str, text: str, evidence: list[str], quote: str) -> None:
@@ -116,7 +116,7 @@ def test_a_part_that_says_something_else_than_the_whole_is_dropped(text: str, ev
         ("10:16 Deployed", [DEPLOY], "10:15 · Deployed"),  # another time
         ("Deployed a1b2c3d4 to ingest by Ann", [DEPLOY], "Deployed a1b2c3d4 to ingest"),  # a name
         ("Ingest has 0 of 2 dead", [INGEST], "ingest 0 of 2 alive"),  # another state
-        ("A worker has reported in the last day", [NONE], "worker has reported in the last day"),
+        ("A worker is alive today", [NONE], "worker is alive today"),
         ("Ingest does not have 0 of 2 alive", [INGEST], "ingest 0 of 2 alive"),
         ("Ingest has zero of two alive, all three missing", [INGEST], "ingest 0 of 2 alive"),
         ("All of ingest is alive", [INGEST], "ingest 0 of 2 alive"),  # a quantity
@@ -153,7 +153,7 @@ def test_no_link_mention_or_markup_passes(addition: str) -> None:
         ("Likely a1b2c3d4 caused it: 400 waiting", [DEPLOY, WAITING]),
         ("Likely enforcement was deployed at 10:15", [DEPLOY, INGEST]),
         ("Likely a1b2c3d4 was deployed", [DEPLOY, WAITING]),  # a line that it does not use
-        ("Likely the worker reported in the last day, 318 waiting", [NONE, WAITING]),  # without its negation
+        ("Likely the worker is alive today, 318 waiting", [NONE, WAITING]),  # without its negation
         ("Likely the api failed", [FINE]),  # the state of another service
         ("Likely enforcement is fine, api failed", [FINE]),
         ("Likely ingest crashed at 10:16 before a1b2c3d4", [CAUSE]),  # another order
@@ -176,7 +176,7 @@ def test_a_conclusion_says_nothing_that_its_lines_do_not_say(text: str, evidence
         ("No cause is known", []),
         ("There is no reason", []),
         ("No", []),
-        ("The reads do not show why; ingest", []),
+        ("The lines don't say why; ingest", []),
     ],
 )
 def test_an_unknown_asserts_nothing(text: str, evidence: list[str]) -> None:

@@ -13,7 +13,7 @@ from bot.assistant.evidence import LINE_LIMIT, MAX_LINES, MAX_LINES_PER_READ, co
         "🔴 wrong: ingest 0 of 2 alive — last beat 6 min ago; 1 missing",
         "✅ api ok in 12 ms — SHA a1b2c3d4",
         "❔ queue unknown — no answer within 5 s",
-        "06:45:12 error psycopg.OperationalError: server is shutting down",
+        "06:45:12 error psycopg.OperationalError: connection refused",
         "as of 2025-12-20 10:30 UTC · stale after 5 min · 2 stopped",
         "8d1bfe22  60 min  waiting   simplicity_ingest",
     ],

@@ -13,7 +13,7 @@ from services.domain.errors import OperatorError, OutcomeUnknownError, SourceErr
     [
         (UsageError("Nothing was run", why="why", what_next="next"), 400, False),
         (OperatorError("Nothing was changed", why="why", what_next="next"), 409, False),
-        (OutcomeUnknownError("It is not known whether it was filed", why="why", what_next="next"), 503, True),
+        (OutcomeUnknownError("It may be filed", why="why", what_next="next"), 503, True),
         (SourceError("database", "away", retryable=True), 503, False),
         (SourceError("database", "connection lost, while saving", outcome_unknown=True), 503, True),
     ],

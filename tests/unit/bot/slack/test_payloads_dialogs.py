@@ -21,7 +21,7 @@ def test_a_stop_without_a_reason_is_asked_for_one(line: str, service: str) -> No
 
 @pytest.mark.parametrize(
     "line",
-    ["", "health", "stop-workers ingest wrong amounts", "stop-workers --dry-run", "stop-workers api", "stopworkers"],
+    ["", "health", "stop-workers ingest doubled rows", "stop-workers --dry-run", "stop-workers api", "stopworkers"],
 )
 def test_other_lines_open_no_modal(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None
@@ -44,7 +44,7 @@ def test_incident_line_without_its_text_opens_a_modal(line: str, callback_id: st
 
 
 @pytest.mark.parametrize(
-    "line", ["incident open no ingest", "incident resolve 7 a bad deploy", "incident resolve", "incident ack 7"]
+    "line", ["incident open no ingest", "incident resolve 7 a wrong limit", "incident resolve", "incident ack 7"]
 )
 def test_complete_incident_line_opens_no_modal(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None

@@ -28,12 +28,12 @@ def test_the_reason_of_a_denial_is_read_with_its_run() -> None:
 
 
 def test_a_preset_comes_before_the_own_words() -> None:
-    chosen = {PRESET: {PRESET: {"type": "radio_buttons", "selected_option": {"value": "Jobs are damaging data"}}}}
+    chosen = {PRESET: {PRESET: {"type": "radio_buttons", "selected_option": {"value": "Wrong amounts"}}}}
 
-    submission = read_submission(view(STOP_WORKERS, {"service": "workers"}, {**chosen, **typed("doubled amounts")}))
+    submission = read_submission(view(STOP_WORKERS, {"service": "workers"}, {**chosen, **typed("doubled rows")}))
 
     assert submission is not None
-    assert submission.reason == "Jobs are damaging data: doubled amounts"
+    assert submission.reason == "Wrong amounts: doubled rows"
 
 
 @pytest.mark.parametrize(
