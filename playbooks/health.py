@@ -159,9 +159,9 @@ def check(facts: Facts) -> list[Finding]:
         *queue.check(queue.Facts(facts.queue, all_visible, stored=facts.stored)),
         *deployments.check(facts.services, facts.system, unproved=sha.unproved_services(sha_facts)),
         *database.check(facts.server),
-        *_beyond(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
-        *_beyond(facts.server, deployments.check_freezes(facts.freezes, facts.as_of)),
-        *_beyond(facts.server, migrations.check(facts.migrations)),
+        *_unless_silent(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
+        *_unless_silent(facts.server, deployments.check_freezes(facts.freezes, facts.as_of)),
+        *_unless_silent(facts.server, migrations.check(facts.migrations)),
     ]
     return [
         *found,
@@ -198,7 +198,7 @@ def _order(line: Line) -> tuple[int, bool]:
     return -line.status.urgency, line.status is Status.UNKNOWN and line.subject not in ("database", "Railway")
 
 
-def _beyond(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[Finding]:
+def _unless_silent(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[Finding]:
     """The other findings that need the database; without its unknowns if the database is silent, which is reported
     once."""
     return [f for f in findings if not (isinstance(server, Unavailable) and f.status is Status.UNKNOWN)]

@@ -36,13 +36,13 @@ class Facts:
 
 def check(facts: Facts) -> list[Finding]:
     """Findings about the intake's answer and its latest batches; about events only if they are unknown."""
-    findings = [*map(_lead_on, api.check_intake(facts.health, system=facts.system)), _check_batches(facts)]
+    findings = [*map(_point_to_api_logs, api.check_intake(facts.health, system=facts.system)), _check_batches(facts)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
     return findings
 
 
-def _lead_on(finding: Finding) -> Finding:
+def _point_to_api_logs(finding: Finding) -> Finding:
     """Replace a next step to this command with the API's log, because the API serves the intake."""
     return replace(finding, next_step=API_LOGS) if finding.next_step == api.INTAKE_STEP else finding
 

@@ -63,7 +63,7 @@ def check(facts: Facts) -> list[Finding]:
     findings = queue.check(queue.Facts(facts.queue, facts.all_visible))
     if not isinstance(facts.queue, Unavailable):
         findings.append(queue.check_unclaimed(facts.unclaimed, facts.queue.as_of))
-    return [*map(_lead_on, findings), _check_locks(facts.lock_waits)]
+    return [*map(_point_to_workers, findings), _check_locks(facts.lock_waits)]
 
 
 def list_jobs(facts: Facts) -> list[JobRow]:
@@ -77,7 +77,7 @@ def list_jobs(facts: Facts) -> list[JobRow]:
     return [row for group in groups for row in group[:ROWS_OF_A_STATE]]
 
 
-def _lead_on(finding: Finding) -> Finding:
+def _point_to_workers(finding: Finding) -> Finding:
     """Replace a next step to this command with the workers, which cause a backlog or an orphan."""
     return replace(finding, next_step=WORKERS) if finding.next_step == queue.QUEUE else finding
 

@@ -80,14 +80,14 @@ def _rollout_words(rollout: Sequence[tuple[Service, Deployment]]) -> str:
     """ "e9a70d3b deployed to ingest (crashed), api, commit by Ann: Fix it". For a service deployed twice, the newest
     status."""
     newest = {service: one.status for service, one in rollout}
-    where = ", ".join(f"{service.short}{_how(newest[service])}" for service in newest)
+    where = ", ".join(f"{service.short}{_status_words(newest[service])}" for service in newest)
     one = rollout[-1][1]
     by = f", commit by {one.author}" if one.author else ""
     subject = (one.commit_message or "").strip().partition("\n")[0]
     return f"{short_sha(one.commit_sha)} deployed to {where}{by}{f': {subject}' if subject else ''}"
 
 
-def _how(status: DeploymentStatus) -> str:
+def _status_words(status: DeploymentStatus) -> str:
     """The status in parentheses; "" if it went well, also for a deployment that was replaced."""
     return "" if status in _WENT_WELL else f" ({status.value.lower()})"
 

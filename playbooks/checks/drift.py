@@ -24,10 +24,10 @@ def check(drift: SchemaDrift | Unavailable) -> list[Finding]:
         fine = f"tables, columns, functions and grants match {counted(drift.tried, 'expectation')}"
         return [Finding("drift.schema", Status.OK, fine)]
     shown = [*found[:MAX_FINDINGS], *_rest(found[MAX_FINDINGS:])]
-    return shown if drift.is_migrated else [_of_a_standing_system(finding) for finding in shown]
+    return shown if drift.is_migrated else [_of_existing_system(finding) for finding in shown]
 
 
-def _of_a_standing_system(finding: Finding) -> Finding:
+def _of_existing_system(finding: Finding) -> Finding:
     """The finding for a system that our migrations do not make, so they can't repair it."""
     return replace(finding, detail=f"{finding.detail}; {ADOPT_AGAIN}", next_step=CONFIG)
 

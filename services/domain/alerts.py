@@ -54,10 +54,11 @@ class Alert:
     `why`.
 
     Times are the database's clock. opened_at: the first detection ever; since: the first detection this time. fires:
-    how often it fired. told_at: the last notification; said_at: the last change of its message's text. fine_since: it's
-    still firing but looks fine, since then; None once the problem is back. held: why the alert isn't announced (a
-    silence, a known cause, a running change, no evaluation); empty if nothing suppresses it. line: the page line as
-    plain text. message_key: its message in the outbox, which several alerts may share. id: None until it is stored.
+    how often it fired. told_at: the last notification; said_at: the last change of its message's text. fine_since:
+    since when it looks fine although it still counts as firing; None while the problem is there. held: why the alert
+    isn't announced (a silence, a known cause, a running change, no evaluation); empty if nothing suppresses it. line:
+    the page line as plain text. message_key: its message in the outbox, which several alerts may share. id: None until
+    it is stored.
     """
 
     fingerprint: str

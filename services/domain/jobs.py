@@ -33,7 +33,7 @@ class Heartbeat:
 
     @property
     def is_stopped(self) -> bool:
-        """True if the worker reported its stop: its process ended as intended, so it isn't missing."""
+        """True if the worker reported its end: its process is gone, so it isn't missing."""
         return self.status in self.words.ended
 
     @property

@@ -91,7 +91,7 @@ def _masked_pieces(line: str) -> Iterator[str]:
     for piece in _PIECE.finditer(line):
         kind, text = str(piece.lastgroup if piece.lastgroup != "identifier" else "named"), piece.group()
         if kind == "word":
-            names_class = _is_where_classes_stand(line, piece.start(), piece.end())
+            names_class = _is_place_of_class(line, piece.start(), piece.end())
             yield _masked_word(text, starts_sentence=starts_sentence, names_class=names_class)
         else:
             yield _masked(kind, text, piece["identifier"] or "")
@@ -99,7 +99,7 @@ def _masked_pieces(line: str) -> Iterator[str]:
             starts_sentence = text.endswith((".", ":", "]", "!", "?", "-", "│"))
 
 
-def _is_where_classes_stand(line: str, start: int, end: int) -> bool:
+def _is_place_of_class(line: str, start: int, end: int) -> bool:
     """True before a colon or a parenthesis, and at the end of a line after "Job failed:" and the like, or alone."""
     return line[end - 1] == ":" or line[end : end + 1] == "(" or (end == len(line) and line[:start].endswith(_BEFORE))
 

@@ -151,7 +151,7 @@ def _without_small_names(line: str) -> str:
         if token in _VERSUS and (before := _count_last_names(shown)):
             shown[-before:] = [HIDDEN]
             is_beside = True
-        elif not (is_beside and (_edgeless(token) in _BESIDE_ROLE or token.lower() in _JOINS or HIDDEN in token)):
+        elif not (is_beside and (_trimmed(token) in _BESIDE_ROLE or token.lower() in _JOINS or HIDDEN in token)):
             is_beside = _opens_name(token)
         shown.append(token)
     return " ".join(shown)
@@ -161,14 +161,14 @@ _JOINS = _BETWEEN | {"and"}
 
 
 def _opens_name(token: str) -> bool:
-    word = _edgeless(token)
+    word = _trimmed(token)
     is_field = token.endswith((f"={HIDDEN}", f":{HIDDEN}"))
     return word.removesuffix("s") in _ROLES or (is_field and _is_data_name(word.rstrip(HIDDEN).strip(_EDGES)))
 
 
 def _may_name(token: str) -> bool:
     """True if it is written in letters and is no word of a program: `jane`, `o'neil`, `mary-ann`."""
-    word = _edgeless(token)
+    word = _trimmed(token)
     letters = word.replace("-", "").replace("'", "").replace("\u2019", "").replace(".", "")
     return letters.isalpha() and word not in DATA_NAMES and word not in _VERSUS and not is_known_word(word)
 
@@ -178,7 +178,7 @@ def _count_last_names(tokens: list[str]) -> int:
     return next((count for count, token in enumerate(last) if not _may_name(token)), len(last))
 
 
-def _edgeless(token: str) -> str:
+def _trimmed(token: str) -> str:
     return token.strip(_EDGES).lower()
 
 
