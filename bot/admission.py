@@ -30,7 +30,7 @@ class Admission:
 
     @contextlib.asynccontextmanager
     async def admit(self, person: str) -> AsyncIterator[None]:
-        """Wait for a free slot and hold it inside the block. Raises OperatorError if too many of this person's wait."""
+        """Wait for a free slot and hold it inside the block. Raises OperatorError if the person has too many."""
         own = self._people.setdefault(person, _Person(asyncio.Semaphore(self._per_person)))
         if own.under_way >= self._most:
             raise _too_many(own.under_way)

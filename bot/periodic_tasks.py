@@ -148,7 +148,8 @@ class Scheduler:
 
 
 class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
-    """The tasks as jobs of one scheduler, and its executor. `group` runs the ticks; a failed tick ends the group."""
+    """The tasks as jobs of one scheduler, and its executor. `group` runs the ticks; an error that leaves
+    `tick`, such as the lost leadership, ends the group."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """The dead man's switch: pings an outside monitor while the leader's periodic tasks are not late.
 
-The monitor alerts when the pings stop, because a bot that is dead or stuck can't report that by itself.
+The monitor alerts when the pings stop, because a bot that is dead, stuck or cut off can't report that by itself.
 """
 
 from __future__ import annotations

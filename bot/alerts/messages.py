@@ -86,7 +86,7 @@ class AlertMessages:
             thread_key=home.thread_key if home else None,
             text=text,
             blocks=blocks,
-            priority=PAGE if is_page and home is None else NOTIFY,  # an unposted message is no waiting page
+            priority=PAGE if is_page and home is None else NOTIFY,  # unposted: must not count as a waiting page
         )
         if home is not None:  # the incident's root message announces it; one posted earlier is still updated
             await messages.keep_unposted(conn, key=key)

@@ -58,7 +58,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sha": ("deployments", "heartbeats"),
     }
 )
-# Rules on times in the database: they are not reliable just after it was not writable, or nothing was evaluated.
+# Rules on times in the database: not reliable just after a time without writes to it, or without evaluations.
 TIMED = frozenset({"heartbeats", "workers", "backlog", "orphaned"})
 
 

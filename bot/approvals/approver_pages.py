@@ -33,7 +33,8 @@ from services.domain.runs import NewRun, Run, RunState, run_message_key
 from services.domain.text import age
 
 PAGE = 10  # priority in the outbox
-PAGED_AT_ONCE, PAGED_WITHIN = 3, timedelta(minutes=15)  # of one person's unanswered requests, and how long each counts
+PAGED_AT_ONCE = 3  # unanswered requests of one person; further ones page no one
+PAGED_WITHIN = timedelta(minutes=15)  # how long each of them counts
 
 
 async def limit_pages(conn: Connection, new: NewRun) -> tuple[NewRun, tuple[int, ...]]:

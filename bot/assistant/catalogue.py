@@ -17,7 +17,7 @@ MAX_READS = 6  # per round
 
 
 class ReadVerb(StrEnum):
-    """The kinds of reads. All are commands except `RECENT_CHANGES`, which has none."""
+    """The kinds of reads. All but `RECENT_CHANGES` are commands."""
 
     DOCTOR = "doctor"
     HEALTH = "health"

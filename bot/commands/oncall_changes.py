@@ -1,4 +1,4 @@
-"""Changes of the schedule: `oncall override`, `take`, `swap`, `note` and `calendar`."""
+"""The `oncall` commands that store something: `override`, `take`, `swap`, `note` and `calendar`."""
 
 from __future__ import annotations
 

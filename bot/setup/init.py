@@ -149,7 +149,7 @@ class _Setup:
                 self.findings += found
                 self._store(question.variable, value)
                 return
-            self._answers = known  # drop the findings of a refused answer
+            self._answers = known  # drop the refused answer and what its check found out
 
     async def _wants_to_keep(self) -> bool:
         reply = await self.console.ask(

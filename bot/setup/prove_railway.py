@@ -32,7 +32,8 @@ class Change(Protocol):
 
 @dataclass(frozen=True)
 class Waits:
-    """Limits in seconds. `listed`: until a change is visible; `built`: until a deployment serves; `send`: per call."""
+    """Limits in seconds. `listed`: until a change is visible; `built`: until a deployment serves; `send`: until a call
+    is sent."""
 
     every: float = 3.0
     listed: float = 90.0
@@ -227,7 +228,7 @@ class Journey:
         return state.serving
 
     async def _until(self, name: str, wanted: Callable[[ServiceState], bool], most_s: float) -> ServiceState | None:
-        """Poll until a state is wanted, and return it; None if the time is over. Raises CannotGoOnError."""
+        """Poll until a state is wanted, and return it; None after `most_s`. Raises CannotGoOnError if a read fails."""
         began = time.monotonic()
         while time.monotonic() - began < most_s:
             state = await self._guarded(name, self._read())

@@ -178,7 +178,7 @@ def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Cont
 
 
 def _rank(alert: Alert, owners: Owners) -> tuple[bool, bool, bool, int]:
-    """Sort key, most urgent first: firing, not silenced or acknowledged, a page."""
+    """Sort key, most urgent first: firing; not silenced, recovered or acknowledged; a page."""
     is_quiet = bool(alert.held or alert.fine_since or _owner(alert, owners))
     return not alert.is_open, is_quiet, alert.severity is not Severity.PAGE, alert.id or 0
 

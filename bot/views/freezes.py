@@ -38,7 +38,7 @@ def ended_message(freeze: Freeze, outcome: str) -> Content:
 
 
 def window_message(freeze: Freeze, span: Span) -> Content:
-    """The message at the start of a recurring freeze's window."""
+    """The message at the start of a window that began after its freeze was created."""
     by = mention(freeze.owner)
     line = f"{_sign(freeze)} *{freeze.scope}* is frozen now by {by}, {_until(span)}: {_reason(freeze)}"
     blocks = [section(line), *actions([_lift(freeze)]), context(f"{HELD_BACK} · {GO_AHEAD}")]

@@ -140,7 +140,7 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
 
 
 def sign(run: Run) -> str:
-    """The state as a sign and a word. A run that is not done or not proved is never green."""
+    """The state as a sign and a word. Only a run that is done and proved is green."""
     if run.was_denied:
         return DENIED
     if run.is_scheduled and run.start_at is not None:

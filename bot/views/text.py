@@ -240,7 +240,7 @@ class FirstLine:
 
 
 def mention(slack_id: str) -> str:
-    """Mention a user (U…, W…) or user group (S…); ids are checked where they are read. Outsiders: the name."""
+    """Mention a user (U…, W…) or user group (S…); ids are checked where they are read. Others: their name."""
     outside = outside_name(slack_id)
     if outside is not None:
         return escape(outside, limit=100)

@@ -100,8 +100,8 @@ class Requeue(LocalStep[RequeueJobs]):
 
 
 class JobsSettle(WaitStep[VerifyJobsSettled]):
-    """Waits until none of the jobs is open and none failed again. Jobs open at the end are not a failure: the step ends
-    as NOT_PROVED."""
+    """Waits until all requeued jobs have ended, and none of them failed. A job that is open when the time is up fails
+    the step. If the database does not answer, the step is not proved."""
 
     when_unknown = StepState.NOT_PROVED
 

@@ -92,7 +92,7 @@ async def set_replicas(tools: Tools, step: ScaleService, deadline: float) -> Non
 
 
 def _configured(state: ServiceState) -> int | None:
-    """Wanted replicas; 0 for a stopped service, whatever is configured."""
+    """Wanted replicas; 0 for a stopped service, whatever is configured. None if unknown."""
     return state.replicas_wanted
 
 
