@@ -189,11 +189,12 @@ def test_difference_shows_changed_steps_side_by_side() -> None:
 
 
 def test_a_step_of_the_same_words_is_reported_by_what_it_rests_on() -> None:
-    approved = plan(RestartDeployment(Service.API, "d-1"))
+    step = RestartDeployment(Service.API, "d-1")
 
-    assert difference(approved, plan(RestartDeployment(Service.API, "d-2"))) == (
-        "“Restart the active deployment of api” rests on something else now: deployment id d-1 → d-2"
-    )
+    found = difference(plan(step), plan(replace(step, deployment_id="d-2"))) or ""
+
+    assert found.startswith(f"“{step.describe()}”")
+    assert found.endswith(": deployment id d-1 → d-2")
 
 
 @pytest.mark.parametrize(

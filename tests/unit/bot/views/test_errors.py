@@ -33,15 +33,15 @@ def test_without_the_database_people_are_reported_what_still_works() -> None:
     away = error_answer(SourceError("database", "server not reachable", retryable=True))
     refused = error_answer(SourceError("database", "the role may not read it"))
 
-    assert "The database does not answer" in away.text
-    assert "`oncall` work without it" in away.text
-    assert "could not be read" in refused.text
+    assert "`oncall`" in away.text
+    assert "`oncall`" not in refused.text
+    assert "`check-config`" in refused.text
 
 
 def test_a_change_whose_outcome_is_unknown_is_never_offered_to_be_tried_again_at_once() -> None:
     answer = error_answer(SourceError("database", "connection lost, while saving", outcome_unknown=True))
 
-    assert "It is not known whether it was done" in answer.text
+    assert "not known" in answer.text
     assert "`audit`" in answer.text
     assert "Try again" not in answer.text
     assert answer.status is Status.UNKNOWN
@@ -61,12 +61,10 @@ def test_a_usage_error_offers_help() -> None:
 
 
 def test_the_fallback_is_a_sentence_of_its_own() -> None:
-    asked = error_answer(UsageError("Which service?", why="this command needs one", what_next="Name one."))
+    asked = error_answer(UsageError("Which color?", why="none is named", what_next="Name one."))
     reported = error_answer(OperatorError("It stopped", why="no lease", what_next="Try again."))
 
-    assert (
-        asked.text == "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16} Which service? this command needs one. Name one."
-    )
+    assert asked.text == "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16} Which color? none is named. Name one."
     assert reported.text == "🔴 It stopped: no lease. Try again."
 
 

@@ -19,7 +19,7 @@ METADATA = {"run": 12, "channel": "C0INCIDENTS", "thread": "1.2"}
     "modal",
     [
         modals.loading_modal("Deny the request"),
-        modals.failed_modal("Deny the request", "Railway does not answer"),
+        modals.failed_modal("Deny the request", "no answer within 5 s"),
         modals.deny_modal(METADATA),
         modals.target_modal("api", [Choice("8d02b64e", HOSTILE, HOSTILE)] * 150, METADATA),
         modals.stop_workers_modal("workers", METADATA),

@@ -24,7 +24,7 @@ def test_a_masked_answer_shows_the_stored_words(typed: str, kept: str) -> None:
 
     assert "Incident 7 is open." in shown
     assert f"Stored without the sensitive data: “{kept}”" in shown
-    assert "reply in the incident's thread" in shown
+    assert "pushpin" in shown
 
 
 def test_a_reason_that_was_masked_can_not_be_edited() -> None:

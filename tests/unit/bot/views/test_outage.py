@@ -34,25 +34,27 @@ def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write()
     assert wakes_people(SILENT, refuses_writes=True)
     assert wakes_people(refused, refuses_writes=True)
     assert not wakes_people(fine, refuses_writes=True)
-    assert away_line("prod", "the database's disk is full", refused, refuses_writes=True).text == (
-        "prod · the database accepts no writes (the database's disk is full) · the API can't write either"
-    )
+
+    line = away_line("prod", "the disk is full", refused, refuses_writes=True)
+
+    assert "no writes" in line.what
+    assert "can't write" in line.api
 
 
 def test_first_line_reports_what_each_signal_reports() -> None:
     line = away_line("prod", "no answer within 3.5 s", SILENT)
 
-    assert line.text == (
-        "prod · the bot can't reach the database (no answer within 3.5 s) · the API does not answer "
-        "(no answer within 5 s)"
-    )
+    assert line.text == f"prod · {line.what} (no answer within 3.5 s) · {line.api}"
+    assert "the bot" in line.what
+    assert SILENT.why in line.api
 
 
 def test_first_line_blames_the_database_when_the_api_can_not_reach_it_either() -> None:
     line = away_line("prod", "server not reachable", replace(health(db_connected=True), db_connected=False))
 
-    assert line.text == ("prod · the database does not answer (server not reachable) · the API can't reach it either")
-    assert away_line("prod", "x", health(db_connected=True)).what == "the bot can't reach the database"
+    assert "the bot" not in line.what
+    assert "either" in line.api
+    assert "the bot" in away_line("prod", "x", health(db_connected=True)).what
 
 
 def test_message_escapes_what_the_api_reported() -> None:

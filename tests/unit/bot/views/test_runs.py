@@ -112,7 +112,7 @@ def test_the_list_starts_with_what_waits_for_a_person() -> None:
 
     answer = runs_answer(runs, now=NOW)
 
-    assert answer.text == "*3 runs*, 1 waiting for a decision"
+    assert answer.text.startswith("*3 runs*, 1 waiting")
     assert "run 2" in answer.blocks[1]["text"]["text"]
     assert answer.blocks[1]["accessory"]["value"] == "run 2"
 
@@ -137,7 +137,9 @@ def test_slack_takes_a_hostile_audit_log() -> None:
 def test_a_whole_log_reports_its_head() -> None:
     answer = verification_answer(AuditReport(True, 7, "ab" * 32))
 
-    assert answer.text == "✅ *The audit log is complete and unchanged*: 7 rows"
+    assert answer.status is Status.OK
+    assert answer.text.startswith("✅")
+    assert answer.text.endswith(": 7 rows")
     assert "ab" * 32 in shown(answer)
 
 

@@ -45,6 +45,6 @@ def test_filed_answer_has_no_confirm_button_in_other_states(state: RunState) -> 
 def test_the_answer_reports_where_the_request_is_and_names_its_run() -> None:
     run = run_of(PLAN, NOW, state=RunState.PLANNED)
 
-    assert f"its message is in the incidents channel · `run {run.id}`" in str(filed_answer(run).blocks)
+    assert f"the incidents channel · `run {run.id}`" in str(filed_answer(run).blocks)
     in_thread = filed_answer(run, incident=incident())
-    assert f"its message is in the thread of incident 7 · `run {run.id}`" in str(in_thread.blocks)
+    assert f"thread of incident 7 · `run {run.id}`" in str(in_thread.blocks)
