@@ -36,15 +36,15 @@ def test_the_api_holds_no_jobs() -> None:
 
 
 def test_load_lines_say_unknown_when_facts_are_unreadable() -> None:
-    assert stopping(replace(BUSY, beats=AWAY), RUNBOOK.workers) == ["stops an unknown number of workers"]
-    assert stopping(replace(BUSY, queue=AWAY), RUNBOOK.workers) == ["stops an unknown number of workers"]
+    for blind in (replace(BUSY, beats=AWAY), replace(BUSY, queue=AWAY)):
+        [line] = stopping(blind, RUNBOOK.workers)
+        assert "unknown number" in line
     assert stopping(replace(BUSY, running=AWAY), RUNBOOK.workers) == [
         "stops 2 workers, their jobs are unknown; 318 pending"
     ]
     assert backlog(replace(BUSY, queue=AWAY)) == []
-    assert doubts(replace(BUSY, queue=AWAY, running=AWAY)) == [
-        "the database does not report what runs: no answer within 5 s"
-    ]
+    [doubt] = doubts(replace(BUSY, queue=AWAY, running=AWAY))
+    assert doubt.endswith(f": {AWAY.why}")
 
 
 def test_stopping_says_that_no_worker_is_alive_without_heartbeats() -> None:

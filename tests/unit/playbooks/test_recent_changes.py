@@ -135,9 +135,9 @@ def test_a_source_that_is_away_is_unknown_and_hides_nothing_else() -> None:
 def test_scaling_by_hand_is_reported_with_what_is_known_of_its_time() -> None:
     [reported] = recent_changes(replace(QUIET, scalings=[SCALED])).happenings
 
-    assert reported.words == (
-        "ingest: 2 → 1 replica in Railway, by no run of the bot, seen between 11:49:00 and 11:50:00 UTC"
-    )
+    assert reported.words.startswith("ingest: 2 → 1 replica ")
+    assert "no run" in reported.words
+    assert reported.words.endswith(" 11:49:00 and 11:50:00 UTC")
     assert reported.at == SCALED.not_after
 
 

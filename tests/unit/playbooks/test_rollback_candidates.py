@@ -65,12 +65,12 @@ def test_the_previous_successful_one_comes_first() -> None:
 
     assert [one.sha for one in ranked] == [sha("b"), sha("a")]
     assert ranked[0].deployments == {API: "before"}
-    assert ranked[0].evidence == "ran 24 h, no jobs ran then"
+    assert ranked[0].evidence.startswith("ran 24 h, no jobs")
 
 
 @pytest.mark.parametrize(
     ("served", "words"),
-    [(PROVEN_AFTER, "ran 60 min, no"), (PROVEN_AFTER - timedelta(seconds=1), "ran 59 min, not an hour yet, no")],
+    [(PROVEN_AFTER, "ran 60 min, no"), (PROVEN_AFTER - timedelta(seconds=1), "ran 59 min, not an hour")],
 )
 def test_rank_evidence_says_when_a_version_ran_less_than_an_hour(served: timedelta, words: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)

@@ -79,19 +79,21 @@ def test_a_service_configured_with_no_replica_is_given_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("from_", "to", "words"),
+    ("from_", "to", "started", "watched"),
     [
-        (0, 1, "starts 1 replica"),
-        (0, 2, "starts 1 replica, then adds 1, watched for 120 s"),
-        (0, 3, "starts 1 replica, then adds 2, one at a time, each watched for 120 s"),
-        (1, 2, "adds 1 replica, watched for 120 s"),
-        (1, 3, "adds 2 replicas, one at a time, each watched for 120 s"),
+        (0, 1, "starts 1 replica", ""),
+        (0, 2, "starts 1 replica, then adds 1", ", watched for 120 s"),
+        (0, 3, "starts 1 replica, then adds 2", ", each watched for 120 s"),
+        (1, 2, "adds 1 replica", ", watched for 120 s"),
+        (1, 3, "adds 2 replicas", ", each watched for 120 s"),
     ],
 )
-def test_only_replicas_that_are_watched_are_called_watched(from_: int, to: int, words: str) -> None:
+def test_only_replicas_that_are_watched_are_called_watched(from_: int, to: int, started: str, watched: str) -> None:
     planned = made(plan(facts(state(INGEST, replicas=from_)), INGEST, to))
 
-    assert planned.impact[0] == words
+    assert planned.impact[0].startswith(started)
+    assert planned.impact[0].endswith(watched)
+    assert ("watched" in planned.impact[0]) is bool(watched)
     assert sum(isinstance(step, Soak) for step in planned.steps) == to - max(from_, 1)
 
 
@@ -169,7 +171,7 @@ def test_the_api_is_watched_by_its_health() -> None:
 
 
 def test_the_api_is_not_scaled_to_zero() -> None:
-    assert "the API can't be scaled to zero" in refused(plan(facts(), Service.API, 0)).why
+    assert "to zero" in refused(plan(facts(), Service.API, 0)).why
 
 
 @pytest.mark.parametrize("to", [0, 1, 3])
@@ -187,23 +189,22 @@ def test_nothing_to_do_is_no_plan(now: ServiceState) -> None:
 
 
 def test_an_unknown_count_is_no_plan() -> None:
-    assert "does not report how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2)).why
+    assert "how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2)).why
 
 
 def test_without_railway_there_is_no_plan() -> None:
     silent = replace(facts(), states=Unavailable("Railway", "HTTP 500"))
 
-    assert refused(plan(silent, INGEST, 2)).why == "Railway is required and not available: HTTP 500"
+    why = refused(plan(silent, INGEST, 2)).why
+    assert why.startswith("Railway ")
+    assert why.endswith(": HTTP 500")
 
 
 def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
     room = EACH * 2
 
     assert isinstance(plan(facts(used=100 - room), INGEST, 3), Plan)
-    assert (
-        "the database has too few free connections: 93 of 100"
-        in refused(plan(facts(used=100 - room + 1), INGEST, 3)).why
-    )
+    assert "93 of 100 connections" in refused(plan(facts(used=100 - room + 1), INGEST, 3)).why
 
 
 def test_replicas_that_hold_more_sessions_need_more_room() -> None:
@@ -211,16 +212,15 @@ def test_replicas_that_hold_more_sessions_need_more_room() -> None:
 
     assert isinstance(plan(crowded, INGEST, 3), Plan)
     why = refused(plan(replace(crowded, sessions=11), INGEST, 3)).why
-    assert (
-        why
-        == "the database has too few free connections: 80 of 100 connections are in use, and 2 more replicas need 22"
-    )
+    assert "80 of 100 connections" in why
+    assert why.endswith("2 more replicas need 22")
 
 
 def test_sessions_that_cannot_be_counted_are_a_warning() -> None:
     planned = made(plan(replace(facts(), sessions=Unavailable("Railway", "no answer within 5 s")), INGEST, 3))
 
-    assert "how many connections one more ingest takes is unknown: no answer within 5 s" in planned.warnings
+    [doubt] = [line for line in planned.warnings if "one more ingest" in line]
+    assert doubt.endswith(": no answer within 5 s")
     assert "takes more database connections: 10 of 100 are in use" in planned.impact
 
 
@@ -240,10 +240,10 @@ def test_scale_plan_warns_when_the_database_is_unreadable() -> None:
 
     planned = made(plan(replace(facts(), load=silent, connections=AWAY), INGEST, 2))
 
-    assert planned.warnings == (
-        "the database does not report what runs: no answer within 5 s",
-        "the database's connections cannot be counted: no answer within 5 s",
-    )
+    running, connections = planned.warnings
+    assert running.endswith(f" what runs: {AWAY.why}")
+    assert "connections" in connections
+    assert connections.endswith(f": {AWAY.why}")
 
 
 @pytest.mark.parametrize(("draining_s", "warned"), [(None, True), (20, True), (21, False)])

@@ -16,7 +16,7 @@ from playbooks.schema_gate import Schema, effect_lines
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
-from services.domain.schema import Effect, Examination
+from services.domain.schema import MISSING, Effect, Examination
 from services.domain.services import Service
 from tests.unit.playbooks import test_deploy, test_rollback
 from tests.unit.playbooks.builders import NOW, deployment, made, refused, sha, state
@@ -26,7 +26,7 @@ NAME = "20251209000000_forget"
 DROPS = Effect("drops column ops.job_queue.note", 3, is_destructive=True, breaks_older=True)
 BUILDS = Effect("adds an index to ops.job_queue, which blocks its writers meanwhile", 5, is_destructive=True)
 ADDS = Effect("adds column ops.job_queue.remark", 1)
-UNKNOWN = Unavailable("schema", "the extra [schema] is not installed where the bot runs")
+UNKNOWN = Unavailable("schema", MISSING)
 FAILED = Unavailable("schema", "no answer within 5 s", is_outage=True)
 
 
@@ -78,27 +78,31 @@ def test_deploy_says_what_its_migrations_do_and_what_destroys_by_its_line() -> N
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (UNKNOWN, "what 1 migration would do was not examined: the extra [schema] is not installed where the bot runs"),
-        ({}, f"{NAME} was not examined: the bot does not have its file"),
+        (UNKNOWN, f"not examined: {MISSING}"),
+        ({}, f"{NAME} was not examined"),
         (schema(unexamined=("DO in line 1",)), f"{NAME} runs what was not examined: DO in line 1"),
         ({NAME: Examination((ADDS,))}, f"{NAME} was not linted: squawk did not answer"),
         ({NAME: Examination((), lint=("ban-drop-column in line 3",))}, f"squawk on {NAME}: ban-drop-column in line 3"),
     ],
 )
 def test_deploy_never_calls_harmless_what_was_not_examined(found: Schema, words: str) -> None:
-    assert words in made(deploy.plan(deploying(found), "api", [API], sha("e"))).warnings
+    assert any(words in line for line in made(deploy.plan(deploying(found), "api", [API], sha("e"))).warnings)
 
 
 def test_deploy_of_a_commit_that_the_bot_has_no_files_of_says_so() -> None:
     facts = deploying({}, migrations=MigrationStatus((), (), (), ()))
 
+    def none_pending(plan: Plan) -> bool:
+        return any("no migration" in line for line in plan.impact)
+
     own, other, former = (made(deploy.plan(facts, "api", [API], sha(one))) for one in "efb")
 
-    assert "no migration is pending" in own.impact and own.warnings == ()  # noqa: PT018
-    assert "no migration is pending" not in other.impact
+    assert none_pending(own)
+    assert own.warnings == ()
+    assert not none_pending(other)
     words = f"migrations that only {sha('f')[:8]} has were not examined: the files compared are those of {sha('e')[:8]}"
     assert words in other.warnings
-    assert "no migration is pending" in former.impact  # it ran before, so its migrations are applied
+    assert none_pending(former)  # it ran before, so its migrations are applied
 
 
 def test_long_list_of_effects_is_cut_with_their_number() -> None:
@@ -160,16 +164,16 @@ def test_migrations_that_set_the_database_up_break_no_code() -> None:
 def test_rollback_to_the_deployment_is_refused_as_one_to_its_commit() -> None:
     why_not = refused(rollback.plan(rolling(schema(DROPS)), "api", [API], "b-api"))
 
-    assert "does not work with the schema any more" in why_not.why
+    assert "not work with" in why_not.why
 
 
 def test_rollback_says_what_was_not_examined() -> None:
     def warnings(facts: rollback.Facts) -> str:
         return " | ".join(made(rollback.plan(facts, "api", [API], sha("b"))).warnings)
 
-    assert "what 1 migration would do was not examined: the extra [schema]" in warnings(rolling(UNKNOWN))
+    assert f"not examined: {MISSING}" in warnings(rolling(UNKNOWN))
     assert "runs what was not examined: DO in line 1" in warnings(rolling(schema(unexamined=("DO in line 1",))))
-    assert "the bot does not have its file" in warnings(rolling({}, unknown=(NAME.partition("_")[0],)))
+    assert "have its file" in warnings(rolling({}, unknown=(NAME.partition("_")[0],)))
 
 
 def test_nothing_is_offered_that_the_schema_does_not_fit() -> None:
@@ -181,7 +185,7 @@ def test_nothing_is_offered_that_the_schema_does_not_fit() -> None:
         (sha("a")[:8], False, False),
     ]
     why_not = refused(rollback.plan(rolling(schema(DROPS)), "api", [API]))
-    assert "does not work with the schema any more" in why_not.why
+    assert "not work with" in why_not.why
 
 
 def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_critical() -> None:
@@ -190,17 +194,15 @@ def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_crit
 
     left_behind = planned(schema(DROPS))
     assert left_behind.risk is Risk.CRITICAL
-    assert (
-        f"{sha('b')[:8]} does not work with the schema any more: {NAME} drops column ops.job_queue.note (line 3)"
-        in left_behind.warnings
-    )
+    [broken] = [line for line in left_behind.warnings if line.startswith(f"{sha('b')[:8]} does not work")]
+    assert broken.endswith(f": {NAME} drops column ops.job_queue.note (line 3)")
     assert any(line.startswith("rollback-db 20251209000000 takes") for line in left_behind.warnings)
     assert [planned(found).risk for found in (schema(ADDS, BUILDS), UNKNOWN, FAILED)] == [
         Risk.HIGH,
         Risk.HIGH,
         Risk.CRITICAL,
     ]
-    assert any("was not examined: the extra [schema]" in line for line in planned(UNKNOWN).warnings)
+    assert any(f"not examined: {MISSING}" in line for line in planned(UNKNOWN).warnings)
 
 
 def test_migrations_since_a_commit_are_those_after_the_first_service_left_it() -> None:
@@ -263,4 +265,4 @@ def test_deploy_of_an_older_commit_is_a_revert_that_names_what_it_takes_back() -
     ]
     newer = made(deploy.plan(facts, "api", [API], sha("e")))
     assert newer.title.startswith("Deploy api: ")
-    assert any("whether it is older is unknown" in line for line in newer.impact)
+    assert any("older is unknown" in line for line in newer.impact)

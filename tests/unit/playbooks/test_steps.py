@@ -63,7 +63,7 @@ def test_one_worker_beats(expected: int, words: str) -> None:
         (StopService(Service.INGEST, "d-1", 1), "Railway → dragonfly-worker-ingest → Deployments → d-1 → Remove"),
         (RollBackDeployment(Service.API, "d-2", "d-1", "ab" * 20), "Deployments → d-1 (abababab) → Rollback"),
         (DeployCommit(Service.API, "ab" * 20, None), f"git checkout {'ab' * 20} && railway up --service dragonfly-api"),
-        (VerifySha(Service.API, "ab" * 20, 9), "curl -s $DRAGONFLY_API_BASE/api/health | jq .git_sha  → abababab"),
+        (VerifySha(Service.API, "ab" * 20, 9), "/api/health | jq .git_sha  → abababab"),
         (VerifySha(Service.INGEST, "ab" * 20, 9), "FROM ops.worker_heartbeats"),
         (ApplySqlFile("20260101000000", "c", "h"), "-f sql/rollbacks/20260101000000_rollback.sql"),
         (RequeueJobs(("a", "b")), "ops.requeue_jobs('{a,b}'::uuid[]"),

@@ -80,7 +80,7 @@ def test_without_railway_it_reports_how_to_do_it_by_hand() -> None:
     refusal = plan(replace(facts(), states=Unavailable("Railway", "HTTP 500")))
 
     assert isinstance(refusal, NoPlan)
-    assert "its active deployment → Remove" in refusal.what_next  # Railway's menu has no "Stop"
+    assert "→ Remove" in refusal.what_next  # Railway's menu has no "Stop"
     assert "railway down --service dragonfly-worker-ingest" in refusal.what_next
     assert refusal.next_steps[0].url == "https://railway.com/project/p"
 
@@ -188,7 +188,8 @@ def test_a_worker_that_railway_did_not_report_is_named_as_not_stopped() -> None:
         planned = made(plan(replace(facts(), states=answer)))
 
         assert planned.services == {INGEST}
-        assert f"not stopped: enforcement, Railway did not report it ({why})" in planned.warnings
+        [doubt] = [line for line in planned.warnings if line.startswith("not stopped: enforcement")]
+        assert doubt.endswith(f" ({why})")
 
 
 def test_stop_workers_names_workers_to_stop_by_hand_when_railway_does_not_report_them() -> None:
@@ -215,7 +216,7 @@ def test_one_worker_that_was_asked_for_and_is_not_reported_is_unknown() -> None:
 
     assert isinstance(none, NoPlan)
     assert none.is_unknown
-    assert none.why == f"Railway did not report whether it runs: enforcement ({FAILED})"
+    assert none.why.endswith(f": enforcement ({FAILED})")
     assert none.what_next.endswith("--service dragonfly-worker-enforcement; not checked: enforcement-new")
 
 
@@ -264,5 +265,6 @@ def test_a_system_is_recognized_by_the_services_that_railway_reported_only() -> 
         "four": "by its services it is civil",
         "three, one not reported": "by its services it is runbook",
     }
-    assert f"not stopped: simplicity, Railway did not report it ({FAILED})" in warnings["three, one not reported"]
+    assert "not stopped: simplicity" in warnings["three, one not reported"]
+    assert f"({FAILED})" in warnings["three, one not reported"]
     assert "not stopped" not in warnings["three"] + warnings["four"]

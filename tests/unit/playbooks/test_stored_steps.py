@@ -87,4 +87,4 @@ def test_a_stored_step_reports_the_same() -> None:
 
 
 def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
-    assert describe_stored({"kind": "PaintService"}) == "PaintService (a newer version of the bot knows it)"
+    assert describe_stored({"kind": "PaintService"}).startswith("PaintService (a newer version")

@@ -54,13 +54,15 @@ def test_any_other_answer_is_wrong_and_leads_to_the_logs(answer: ApiHealth) -> N
 
 
 def test_api_check_is_unknown_only_without_an_environment() -> None:
-    assert check_one(replace(health(), environment=None)).title == "api does not report its environment"
-    assert check_one(replace(health(), environment=None)).status is Status.UNKNOWN
-
+    unnamed = check_one(replace(health(), environment=None))
     bare = check_one(replace(health(), git_sha=None, db_connected=None))
 
+    assert unnamed.status is Status.UNKNOWN
+    assert "environment" in unnamed.title
+
     assert (bare.status, bare.title) == (Status.OK, "api ok in 12 ms")
-    assert bare.detail == "SHA unknown, does not report whether it reaches its database"
+    assert bare.detail.startswith("SHA unknown, ")
+    assert "database" in bare.detail
 
 
 def test_no_answer_is_unknown_and_reports_why() -> None:

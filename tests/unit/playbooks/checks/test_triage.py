@@ -86,12 +86,13 @@ def test_when_all_fall_silent_at_once_and_all_else_is_well_it_is_our_view() -> N
 @pytest.mark.parametrize(
     ("services", "why"),
     [
-        (Unavailable("Railway", "no answer"), "Railway does not answer"),
-        (None, "Railway is not configured"),
-        ({}, "Railway does not report what runs"),
+        (Unavailable("Railway", "no answer"), "not answer"),
+        (None, "not configured"),
+        ({}, "not report"),
     ],
 )
 def test_without_railway_no_one_can_report(services: object, why: str) -> None:
     verdict = triage(facts(services=services), Service.INGEST)
 
-    assert (verdict.cause, verdict.why) == (Cause.UNKNOWN, why)
+    assert verdict.cause is Cause.UNKNOWN
+    assert why in verdict.why
