@@ -89,7 +89,7 @@ WAITS = (200, run("awaiting_approval"))
     ("answers", "exit_code", "title"),
     [
         ([WAITS, (503, {}), (200, run("running")), (200, run("succeeded", proved=True))], 0, "Deployed"),
-        ([WAITS, (200, run("succeeded", "Done, but not proved: no commit", proved=False))], 3, "no commit"),
+        ([WAITS, (200, run("succeeded", "In doubt: no commit", proved=False))], 3, "no commit"),
         ([WAITS, (200, run("succeeded", "Done"))], 3, "not proved"),
         ([WAITS, (200, {"run": {"id": 12, "state": "succeeded", "outcome": None, "link": None}})], 3, "not proved"),
         ([WAITS, (200, run("failed", "the build failed"))], 1, "the build failed"),

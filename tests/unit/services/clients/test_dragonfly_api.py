@@ -124,10 +124,10 @@ async def test_uploads_with_the_key_and_returns_the_batch_id() -> None:
 
 
 async def test_passes_on_why_an_upload_was_refused() -> None:
-    error = {"error": {"what": "The file was not accepted", "why": "columns are missing", "what_next": "…"}}
+    error = {"error": {"what": "Upload refused", "why": "columns are missing", "what_next": "…"}}
 
     async with api_that(lambda _: httpx.Response(422, json=error)) as api:
-        with pytest.raises(SourceError, match="HTTP 422: The file was not accepted: columns are missing") as caught:
+        with pytest.raises(SourceError, match="HTTP 422: Upload refused: columns are missing") as caught:
             await api.upload_csv("a.csv", b"x")
 
     assert (caught.value.retryable, caught.value.outcome_unknown) == (False, False)

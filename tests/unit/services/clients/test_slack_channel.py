@@ -11,6 +11,7 @@ import pytest
 from services.clients.slack_channel import read_channel_problem
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.domain.slack_refusals import SHARED_OUTSIDE, place_words
 
 NAME = "dragonfly-incidents"
 Json = dict[str, Any]
@@ -63,18 +64,18 @@ async def test_why_a_channel_takes_nothing_is_named() -> None:
 
     found = {state: await problem(slack(*channels)) for state, channels in states.items()}
 
+    assert found.pop("well, on the second page") is None
     assert found == {
-        "well, on the second page": None,
-        "made anew under its name": "the bot is not a member; /invite it",
-        "archived": "the channel is archived",
-        "left": "the bot is not a member; /invite it",
-        "shared": "people of another company read the channel (Slack Connect), so nothing is posted there",
-        "gone": "there is no such channel, or it is private and the bot is not a member",
+        "made anew under its name": f"{place_words('not_in_channel')}; /invite it",
+        "archived": place_words("is_archived"),
+        "left": f"{place_words('not_in_channel')}; /invite it",
+        "shared": place_words(SHARED_OUTSIDE),
+        "gone": place_words("channel_not_found"),
     }
 
 
 async def test_a_channel_by_its_id_is_asked_for_directly() -> None:
-    assert await problem(slack(conversation(is_archived=True)), "C1") == "the channel is archived"
+    assert await problem(slack(conversation(is_archived=True)), "C1") == place_words("is_archived")
     assert await problem(slack(conversation()), "C1") is None
 
 

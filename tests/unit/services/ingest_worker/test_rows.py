@@ -69,14 +69,20 @@ def test_reports_for_each_row_what_is_wrong_with_it() -> None:
     verdicts = judge_rows(rows, HEADER, today=TODAY)
 
     assert verdicts.judgments == {0: JUDGMENT, 2: JUDGMENT}
-    assert verdicts.reasons == {1: "County: empty", 3: "Judgment Amount: not an amount like $1,200.00"}
+    assert verdicts.reasons.keys() == {1, 3}
+    assert verdicts.reasons[1] == "County: empty"
+    assert verdicts.reasons[3].startswith("Judgment Amount: not an amount")
 
 
 def test_names_everything_that_is_wrong_with_a_row_at_once() -> None:
-    assert reason(*row(judgment_amount="lots", filing_date="31/03/2024", county=" "), "surplus") == (
-        "Judgment Amount: not an amount like $1,200.00; Filing Date: not a date like 03/31/2024, its day comes first;"
-        " County: empty; the line has more cells than the header"
-    )
+    reasons = reason(*row(judgment_amount="lots", filing_date="31/03/2024", county=" "), "surplus") or ""
+
+    amount, date_, county, line = reasons.split("; ")
+    assert amount.startswith("Judgment Amount: not an amount")
+    assert date_.startswith("Filing Date: not a date")
+    assert date_.endswith("its day comes first")
+    assert county == "County: empty"
+    assert line.endswith("more cells than the header")
 
 
 @pytest.mark.parametrize(("length", "rule"), [(MAX_LENGTH, None), (MAX_LENGTH + 1, "longer than 500 characters")])

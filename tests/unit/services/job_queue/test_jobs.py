@@ -39,9 +39,9 @@ def test_an_outage_is_not_the_workers_failure() -> None:
 
 
 def test_no_job_loses_an_attempt_to_a_database_that_takes_no_writes() -> None:
-    full = SourceError("database", "the database's disk is full", retryable=True, takes_no_writes=True)
+    full = SourceError("database", "the disk is full", retryable=True, takes_no_writes=True)
 
-    assert failure_of(full) == HandedBack("database: the database's disk is full")
+    assert failure_of(full) == HandedBack("database: the disk is full")
 
 
 def test_reports_nothing_of_an_unknown_errors_text() -> None:
