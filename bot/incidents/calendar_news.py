@@ -9,10 +9,10 @@ from datetime import datetime
 from bot.incidents.calendar_sources import CalendarWatch, calendars_of
 from bot.incidents.oncall_file_watch import AHEAD
 from bot.incidents.overrides import store_reminders
-from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views import oncall_file as view
+from bot.wake_ups import WakeUps
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.oncall_changes import StoredCalendar
 from services.clients.postgres.pool import Connection, Database
@@ -39,11 +39,12 @@ class CalendarNews(PeriodicTask):
     name = "calendars"
     interval_s = 60.0
 
-    def __init__(self, database: Database, incident_store: IncidentStore, watch: CalendarWatch) -> None:
+    def __init__(self, watch: CalendarWatch, database: Database, wake_ups: WakeUps, *, channel: str) -> None:
         super().__init__(watch.changed)
-        self._database = database
-        self._incident_store = incident_store
         self._watch = watch
+        self._database = database
+        self._wake_ups = wake_ups
+        self._channel = channel
         self._done: object = None
 
     async def tick(self, fence: Fence) -> float | None:
@@ -66,7 +67,7 @@ class CalendarNews(PeriodicTask):
                 changed = [one for one in changes if one.rotation.calendar == calendar]
                 await self._notify(conn, schedule, calendar, stored.get(calendar), changed)
         self._done = news
-        self._incident_store.wake_ups.outbox.set()
+        self._wake_ups.outbox.set()
         return None
 
     async def _notify(
@@ -138,10 +139,6 @@ class CalendarNews(PeriodicTask):
             return await self._watch.sources.slots(schedule, rotation, content, now)
         except CalendarError:
             return None
-
-    @property
-    def _channel(self) -> str:
-        return self._incident_store.place.channel
 
 
 async def _stored(conn: Connection) -> dict[str, StoredCalendar]:

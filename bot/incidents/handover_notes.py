@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from bot.incidents.handover_lines import MOMENT, note_key
-from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.reports import WEEK, is_first
 from bot.views import handover as view
+from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts, freezes, incidents, messages, reports, runs
 from services.clients.postgres.freezes import list_locks
 from services.clients.postgres.pool import Connection, Database
@@ -23,18 +23,29 @@ RUNS = 20
 
 
 class HandoverNotes(PeriodicTask):
-    """Of the rotations that a level pages; once, whichever replica leads."""
+    """Posts one note per turn of each rotation that a level pages. `schedule` returns the one in force."""
 
     name = "hand-over notes"
     interval_s = 60.0
 
-    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
+    def __init__(
+        self,
+        database: Database,
+        schedule: Callable[[], Schedule | None],
+        wake_ups: WakeUps,
+        *,
+        channel: str,
+        environment: str,
+    ) -> None:
         super().__init__()
         self._database = database
-        self._incident_store = incident_store
+        self._schedule = schedule
+        self._wake_ups = wake_ups
+        self._channel = channel
+        self._environment = environment
 
     async def tick(self, fence: Fence) -> None:
-        schedule = self._incident_store.place.schedule
+        schedule = self._schedule()
         if schedule is None:
             return
         async with self._database.transaction() as conn:
@@ -46,18 +57,18 @@ class HandoverNotes(PeriodicTask):
                     await self._write(conn, schedule, found[-2], found[-1], known)
                     is_written = True
         if is_written:
-            self._incident_store.wake_ups.outbox.set()
+            self._wake_ups.outbox.set()
 
     async def _write(
         self, conn: Connection, schedule: Schedule, before: Shift, shift: Shift, known: Sequence[Override]
     ) -> None:
-        now, place = await read_clock(conn), self._incident_store.place
+        now = await read_clock(conn)
         since = _began(schedule, before, known)
         pages = await reports.report_shifts(
             conn,
             since=now - WEEK,
             until=now,
-            environment=place.environment,
+            environment=self._environment,
             service=None,
             zone=zone_of(schedule).key,
         )
@@ -73,7 +84,7 @@ class HandoverNotes(PeriodicTask):
             now=now,
         )
         text, blocks = view.handover_message(facts)
-        await messages.store_message(conn, key=note_key(shift), channel=place.channel, text=text, blocks=blocks)
+        await messages.store_message(conn, key=note_key(shift), channel=self._channel, text=text, blocks=blocks)
 
 
 def _began(schedule: Schedule, shift: Shift, known: Sequence[Override]) -> datetime:

@@ -15,10 +15,10 @@ from bot.incidents.access import may_respond
 from bot.incidents.handover_lines import add_note
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.incidents.repeats import refuse_repeat
-from bot.incidents.store import IncidentStore
 from bot.slack_directory import Groups
 from bot.types import Request
 from bot.views.text import date_token, escape, mention
+from bot.wake_ups import WakeUps
 from bot.writes import check_not_done, note_done, write
 from services.clients.postgres import incidents, oncall_changes
 from services.clients.postgres.audit import append_audit
@@ -37,21 +37,30 @@ NO_NOTE_YET = "In the first minute of a shift, try again after it. Otherwise, wr
 
 
 class OnCallService:
-    """One for the process. `responders`: Slack ids of users and groups who may change who is on call."""
+    """Changes who is on call; one per process.
+
+    `schedule` returns the one in force. `responders`: Slack ids of users and groups who may change who is on call.
+    `channel`: where changes are posted.
+    """
 
     def __init__(
         self,
         database: Database,
-        incident_store: IncidentStore,
+        schedule: Callable[[], Schedule | None],
         groups: Groups,
         responders: Sequence[str],
         audit_limit: AuditLimit,
+        wake_ups: WakeUps,
+        *,
+        channel: str,
     ) -> None:
         self._database = database
-        self._incident_store = incident_store
+        self._read_schedule = schedule
         self._groups = groups
         self.responders = frozenset(responders)
         self._audit_limit = audit_limit
+        self._wake_ups = wake_ups
+        self._channel = channel
 
     async def override(
         self, request: Request, desired: Desired, *, slack_only: bool = False
@@ -220,11 +229,7 @@ class OnCallService:
 
     @property
     def _schedule(self) -> Schedule | None:
-        return self._incident_store.place.schedule
-
-    @property
-    def _channel(self) -> str:
-        return self._incident_store.place.channel
+        return self._read_schedule()
 
     def _find_shift(self, rotation: str, user_id: str, since: datetime, known: Sequence[Override]) -> Shift | None:
         return find_shift(self._schedule, rotation, user_id, since, known) if self._schedule else None
@@ -292,7 +297,7 @@ class OnCallService:
                     await note_done(conn, request.delivery, shown_by=SHOWN_BY)
                     shown = {**details, "team": person.team_id}
                     await append_audit(conn, actor=person.user_id, event=event, run_id=None, details=shown)
-        self._incident_store.wake_ups.outbox.set()
+        self._wake_ups.outbox.set()
         return outcome
 
     async def _audit_refusal(

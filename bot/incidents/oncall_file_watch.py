@@ -14,10 +14,10 @@ from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
 from bot.incidents.calendar_sources import CalendarWatch
 from bot.incidents.overrides import store_reminders
-from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.views import oncall_file as view
 from bot.views.rule_files import refused_file_message
+from bot.wake_ups import WakeUps
 from bot.watched_files.news import FileNews
 from bot.watched_files.watch import CHECK_EVERY_S, FileState, FileWatch
 from bot.world import World
@@ -66,14 +66,14 @@ class OnCallFileNews(FileNews[Schedule]):
 
     key = "oncall"
 
-    def __init__(self, database: Database, incident_store: IncidentStore, watch: OnCallFileWatch) -> None:
-        super().__init__(watch, database, incident_store.wake_ups)
-        self._incident_store = incident_store
+    def __init__(self, watch: OnCallFileWatch, database: Database, wake_ups: WakeUps, *, channel: str) -> None:
+        super().__init__(watch, database, wake_ups)
         self._watch = watch
+        self._to = channel
 
     @property
     def _channel(self) -> str:
-        return self._incident_store.place.channel
+        return self._to
 
     def _refused(self, fault: Invalid) -> view.Content:
         return refused_file_message(self.name, fault.faults, show=("On call", "oncall"))

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.oncall_groups import refused_group_message
+from bot.wake_ups import WakeUps
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.oncall_changes import OnCallGroup
 from services.clients.postgres.pool import Database
@@ -49,17 +49,22 @@ class OnCallGroups(PeriodicTask):
         self,
         database: Database,
         slack: SlackClient,
-        incident_store: IncidentStore,
+        schedule: Callable[[], Schedule | None],
         with_rights: Callable[[], Collection[str] | None],
+        wake_ups: WakeUps,
+        *,
+        channel: str,
     ) -> None:
         super().__init__()
         self._database = database
         self._slack = slack
-        self._incident_store = incident_store
+        self._schedule = schedule
         self._with_rights = with_rights
+        self._wake_ups = wake_ups
+        self._channel = channel
 
     async def tick(self, fence: Fence) -> None:
-        schedule, with_rights = self._incident_store.place.schedule, self._with_rights()
+        schedule, with_rights = self._schedule(), self._with_rights()
         if schedule is None or not schedule.user_groups:
             return
         if with_rights is None:
@@ -91,9 +96,8 @@ class OnCallGroups(PeriodicTask):
             if problem is not None and (last is None or _is_news(last.problem, problem)):
                 text, blocks = refused_group_message(group, schedule.user_groups[group], problem)
                 key = f"oncall:group:{group}:{await read_clock(conn):%Y%m%dT%H%M%S}"
-                channel = self._incident_store.place.channel
-                await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
-        self._incident_store.wake_ups.outbox.set()
+                await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+        self._wake_ups.outbox.set()
 
     async def _set_members(self, group: str, user_id: str) -> str | None:
         """Why Slack refused it, None when it did not. Raises SourceError for what may pass: it is tried again."""

@@ -83,7 +83,15 @@ class IncidentService:
         self._responders = frozenset(responders)
         self._audit_limit = audit_limit or AuditLimit(time.monotonic)
         self.acknowledge_outage: AcknowledgeOutage = _no_outage
-        self.on_call = OnCallService(database, incident_store, groups, responders, self._audit_limit)
+        self.on_call = OnCallService(
+            database,
+            lambda: incident_store.place.schedule,
+            groups,
+            responders,
+            self._audit_limit,
+            incident_store.wake_ups,
+            channel=incident_store.place.channel,
+        )
 
     async def open(
         self,

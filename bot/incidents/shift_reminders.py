@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.overrides import reminder_message
+from bot.wake_ups import WakeUps
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection, Database
-from services.domain.oncall import OnCallPerson, holder
+from services.domain.oncall import OnCallPerson, Schedule, holder
 from services.domain.shifts import ShiftReminder
 
 AT_ONCE = 50
 
 
 class ShiftReminders(PeriodicTask):
-    """What a later change took back is not said any more."""
+    """Omits what a later change took back. `schedule` returns the one in force."""
 
     name = "shift reminders"
     interval_s = 60.0
 
-    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
+    def __init__(self, database: Database, schedule: Callable[[], Schedule | None], wake_ups: WakeUps) -> None:
         super().__init__()
         self._database = database
-        self._incident_store = incident_store
+        self._schedule = schedule
+        self._wake_ups = wake_ups
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
@@ -34,7 +36,7 @@ class ShiftReminders(PeriodicTask):
             for reminder in due:
                 await self._remind(conn, reminder, now)
         if due:
-            self._incident_store.wake_ups.outbox.set()
+            self._wake_ups.outbox.set()
 
     async def _remind(self, conn: Connection, reminder: ShiftReminder, now: datetime) -> None:
         on_call = await self._on_call(conn, reminder)
@@ -48,6 +50,6 @@ class ShiftReminders(PeriodicTask):
 
     async def _on_call(self, conn: Connection, reminder: ShiftReminder) -> OnCallPerson | None:
         """Who is on call then, as it stands now."""
-        schedule = self._incident_store.place.schedule
+        schedule = self._schedule()
         known = await incidents.list_overrides(conn)
         return holder(schedule, reminder.rotation, reminder.begins_at, known) if schedule else None

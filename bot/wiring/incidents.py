@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from bot.config.alerts import AlertRules
 from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
 from bot.delivery.undeliverable import approvers_of, responders, schedule_of
 from bot.incidents.answers import Accounts
-from bot.incidents.oncall_groups import OnCallGroups
 from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
 from bot.incidents.todo_issues import TodoIssues
@@ -18,7 +17,6 @@ from bot.reports import CommitTimes, WeeklyReport
 from bot.slack_directory import Groups, SlackNames
 from bot.views.alerts import runbook_url
 from bot.wake_ups import WakeUps
-from bot.wiring.changes import ChangeWiring
 from bot.wiring.core import CoreWiring
 from bot.world import World
 from services.clients.github import GitHubClient
@@ -93,17 +91,6 @@ def make_weekly_report(core_wiring: CoreWiring, wake_ups: WakeUps) -> list[Perio
             at=settings.weekly,
         )
     ]
-
-
-def make_oncall_groups(core_wiring: CoreWiring, incident_store: IncidentStore, changing: ChangeWiring) -> OnCallGroups:
-    people = core_wiring.settings.people
-    listed = None if isinstance(people, Invalid) else (*people.operators, *people.approvers)
-
-    def with_rights() -> Collection[str] | None:
-        named = changing.policy_groups
-        return None if named is None or listed is None else {*named, *listed}
-
-    return OnCallGroups(core_wiring.database, core_wiring.slack, incident_store, with_rights)
 
 
 def make_accounts(core_wiring: CoreWiring) -> Accounts:

@@ -25,15 +25,11 @@ from bot.delivery.undeliverable import responders, schedule_of
 from bot.drills.runner import DrillRunner
 from bot.freezes.notices import FreezeNotices
 from bot.incidents.answers import PhoneAnswers
-from bot.incidents.calendar_news import CalendarNews
 from bot.incidents.calendars import Calendars
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
-from bot.incidents.handover_notes import HandoverNotes
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
-from bot.incidents.oncall_file_watch import OnCallFileNews
 from bot.incidents.pictures import IncidentPictures
-from bot.incidents.shift_reminders import ShiftReminders
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.loops import keep_running
@@ -46,16 +42,16 @@ from bot.slack.interrupted import InterruptedRequests
 from bot.wake_ups import WakeUps
 from bot.wiring.changes import make_change_wiring
 from bot.wiring.core import CoreWiring
-from bot.wiring.files import make_rule_file_news, watch_oncall_file, watch_rule_files
+from bot.wiring.files import make_rule_file_news, watch_rule_files
 from bot.wiring.incidents import (
     make_accounts,
     make_github,
     make_github_tasks,
     make_incident_service,
     make_incident_store,
-    make_oncall_groups,
     make_weekly_report,
 )
+from bot.wiring.oncall import make_oncall_tasks, watch_oncall_file
 from bot.wiring.outside import make_incidents_channel, make_notifiers, make_outage, make_sender, make_switch
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
@@ -133,17 +129,19 @@ class Wiring:
             Escalation(database, incident_store),
             TriageSummary(database, world, incident_store),
             HistoryRecorder(database, lambda: watch.latest),
-            ShiftReminders(database, incident_store),
-            HandoverNotes(database, incident_store),
             PlannedSilences(database, self.wake_ups, channel=channel),
             *make_weekly_report(core_wiring, self.wake_ups),
             *make_github_tasks(core_wiring, self._github, incident_store),
             InterruptedRequests(database, self.wake_ups),
             FreezeNotices(database, channel=channel, wake_ups=self.wake_ups),
             *make_rule_file_news(core_wiring, self._rule_files, self.changing, self.wake_ups),
-            make_oncall_groups(core_wiring, incident_store, self.changing),
-            *(OnCallFileNews(database, incident_store, file) for file in self._file_watch),
-            *(CalendarNews(database, incident_store, file.calendars) for file in self._file_watch),
+            *make_oncall_tasks(
+                core_wiring,
+                self.changing,
+                self._file_watch,
+                self.wake_ups,
+                environment=incident_store.place.environment,
+            ),
             DrillRunner(database, incident_store),
             *self.changing.leader_tasks,
             *([self.switch] if self.switch else []),

@@ -121,9 +121,14 @@ class Scene:
     incident_store: IncidentStore
     incident_service: IncidentService
     fence: Fence
+    wake_ups: WakeUps
     escalation: Escalation
     alerting: AlertRouting
     sender: Sender
+
+    def schedule(self) -> Schedule | None:
+        """The one in force."""
+        return self.incident_store.place.schedule
 
     def reschedule(self, schedule: Schedule | None, approvers: tuple[str, ...] = ()) -> None:
         """For incidents that are opened from now on."""
@@ -199,6 +204,7 @@ async def scene(database_urls: DatabaseUrls, slack: SlackClient, names: SlackNam
         incident_store=incident_store,
         incident_service=IncidentService(database, incident_store, groups, names, RESPONDERS),
         fence=Fence("test", epoch),
+        wake_ups=wake_ups,
         escalation=Escalation(database, incident_store),
         alerting=AlertRouting(incident_store),
         sender=sender,

@@ -99,7 +99,9 @@ class Replica:
     async def tick(self) -> None:
         """Of the leader, and of one that takes its place."""
         for _ in range(2):
-            await CalendarNews(self._scene.database, self._scene.incident_store, self.watch).tick(self._scene.fence)
+            scene = self._scene
+            task = CalendarNews(self.watch, scene.database, scene.wake_ups, channel=model.INCIDENTS_ID)
+            await task.tick(scene.fence)
 
     def on_call(self, at: datetime) -> str | None:
         assert isinstance(self.world.schedule, Schedule)

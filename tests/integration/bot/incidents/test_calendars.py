@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 def site(scene: Scene, gone: str = "") -> httpx.AsyncClient:
     app = FastAPI()
     absent = (lambda user: "is deactivated" if user == gone else None) if gone else nobody_is_absent
-    add_calendars(app, Calendars(scene.database, lambda: scene.incident_store.place.schedule, absent))
+    add_calendars(app, Calendars(scene.database, scene.schedule, absent))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bot")
 
 

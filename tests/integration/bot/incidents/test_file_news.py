@@ -36,7 +36,7 @@ async def test_the_on_call_file(scene: Scene, books: Books, tmp_path: Path) -> N
     def start() -> tuple[OnCallFileWatch, OnCallFileNews]:
         calendars = CalendarWatch(CalendarSources(settings, scene.database), world, scene.reschedule)
         watch = OnCallFileWatch(path, world, scene.database, calendars)
-        return watch, OnCallFileNews(scene.database, scene.incident_store, watch)
+        return watch, OnCallFileNews(watch, scene.database, scene.wake_ups, channel=model.INCIDENTS_ID)
 
     refused, good = (
         "🔴 The on-call file was not taken: the last good one stays in force",

@@ -29,7 +29,10 @@ def handed_over(ago: timedelta) -> Schedule:
 
 
 async def tick(scene: Scene) -> None:
-    await HandoverNotes(scene.database, scene.incident_store).tick(scene.fence)
+    task = HandoverNotes(
+        scene.database, scene.schedule, scene.wake_ups, channel=model.INCIDENTS_ID, environment="dev"
+    )
+    await task.tick(scene.fence)
 
 
 async def notes(books: Books) -> list[str]:

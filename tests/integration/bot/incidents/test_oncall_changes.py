@@ -205,7 +205,7 @@ async def remind(scene: Scene, books: Books) -> list[str]:
     """What is sent when everything that waits is due; the keys, by person and hours."""
     before = set(await books.messages())
     await books.conn.execute("UPDATE chatops.oncall_reminders SET due_at = clock_timestamp() - interval '1 second'")
-    await ShiftReminders(scene.database, scene.incident_store).tick(scene.fence)
+    await ShiftReminders(scene.database, scene.schedule, scene.wake_ups).tick(scene.fence)
     return sorted(key for key in set(await books.messages()) - before if ":reminder:" in key)
 
 

@@ -31,7 +31,10 @@ def followed() -> Schedule:
 
 async def tick(scene: Scene, slack: SlackClient, with_rights: frozenset[str] | None = frozenset()) -> None:
     """Of a leader that has just begun."""
-    await OnCallGroups(scene.database, slack, scene.incident_store, lambda: with_rights).tick(scene.fence)
+    task = OnCallGroups(
+        scene.database, slack, scene.schedule, lambda: with_rights, scene.wake_ups, channel=model.INCIDENTS_ID
+    )
+    await task.tick(scene.fence)
 
 
 def members(workspace: Workspace) -> tuple[str, ...]:
