@@ -10,7 +10,7 @@ from bot.commands.arguments import no_more, wrong_word
 from bot.commands.context import need_database, need_right
 from bot.config.environment import Settings
 from bot.config.policy import DRILL
-from bot.incidents.repeats import check_repeat
+from bot.repeats import check_repeat
 from bot.types import Answer, Request
 from bot.views.drill import offer_answer, started_answer, under_way_answer
 from bot.writes import note_done, write

@@ -12,7 +12,7 @@ from bot.commands.context import MOST_OFFERED, check_not_done_before, need_datab
 from bot.config.environment import require
 from bot.config.policy import FREEZE, Right
 from bot.freezes.store import lift_freezes, store_freeze
-from bot.incidents.repeats import check_repeat
+from bot.repeats import check_repeat
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.freezes import freezes_answer, lifted_answer, made_answer

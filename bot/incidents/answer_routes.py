@@ -6,12 +6,10 @@ learns nothing: what is unknown, used or expired has the same page.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -21,6 +19,7 @@ from bot.incidents.answers import PhoneAnswers
 from bot.views.answer_page import HEADERS, AnswerPage, answer_page, unavailable_page, unknown_link_page, unsure_page
 from bot.web.app import read_body
 from bot.web.guesses import Guesses
+from bot.web.turnstile import Turnstile
 from services.clients.pagers.pagerduty import SIGNATURE, is_signed, read_event
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
@@ -29,10 +28,8 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY = 256_000  # bytes; an event of PagerDuty has a few thousand
 WRONG_A_MINUTE = 30  # guesses at a token or a signature; then they are only counted
-AT_ONCE, MAY_WAIT = 2, 20  # look-ups: strangers don't take the sessions that pages need
 
 _TOKEN = re.compile(r"[0-9a-f]{32}\Z")
-T = TypeVar("T")
 
 
 def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
@@ -61,26 +58,6 @@ def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
     @app.post(ANSWER_PATH + "{token}")
     async def acknowledge(token: str) -> HTMLResponse:
         return await respond(token, answers.acknowledge)
-
-
-class Turnstile:
-    """Lets a few in at a time; `is_full` while many wait."""
-
-    def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._waiting >= MAY_WAIT
-
-    async def run(self, work: Awaitable[T]) -> T:
-        self._waiting += 1
-        try:
-            async with self._slots:
-                return await work
-        finally:
-            self._waiting -= 1
 
 
 def add_pagerduty_hook(app: FastAPI, answers: PhoneAnswers, secrets: Sequence[Secret]) -> None:

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from icalendar import Calendar, Event
 
-from bot.incidents.answer_routes import Turnstile
 from bot.web.guesses import Guesses
+from bot.web.turnstile import Turnstile
 from services.clients.postgres import incidents, oncall_changes
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError

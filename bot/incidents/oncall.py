@@ -11,10 +11,10 @@ from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.decisions import person_of
 from bot.incidents import overrides
-from bot.incidents.access import may_respond
 from bot.incidents.handover_lines import add_note
 from bot.incidents.overrides import Desired, SlackOnly
-from bot.incidents.repeats import refuse_repeat
+from bot.incidents.responders import may_respond
+from bot.repeats import refuse_repeat
 from bot.slack_directory import Groups
 from bot.types import Request
 from bot.views.text import date_token, escape, mention

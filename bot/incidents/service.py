@@ -15,7 +15,7 @@ from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
 from bot.incidents import todos
-from bot.incidents.access import OPENED_WITHIN, is_limited, may_open, may_open_another, may_respond
+from bot.incidents.access import OPENED_WITHIN, is_limited, may_open, may_open_another
 from bot.incidents.acts import (
     CAUSE_LIMIT,
     Done,
@@ -30,9 +30,11 @@ from bot.incidents.acts import (
     resolve,
 )
 from bot.incidents.oncall import OnCallService
-from bot.incidents.repeats import refuse_repeat, refuse_report
+from bot.incidents.repeated_lines import refuse_report
+from bot.incidents.responders import may_respond
 from bot.incidents.store import IncidentStore
 from bot.incidents.todos import NewTodo
+from bot.repeats import refuse_repeat
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
 from bot.views.text import plain

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.incidents.repeats import added_by, find_lines
+from bot.incidents.repeated_lines import added_by, find_lines
 from bot.slack_directory import nameless
 from bot.views import incident as view
 from bot.views.text import escape, person, plain

@@ -16,8 +16,9 @@ import pytest
 from fastapi import FastAPI
 
 from bot.delivery.decide import ANSWER_PATH
-from bot.incidents.answer_routes import MAX_BODY, MAY_WAIT, WRONG_A_MINUTE, add_answer_links, add_pagerduty_hook
+from bot.incidents.answer_routes import MAX_BODY, WRONG_A_MINUTE, add_answer_links, add_pagerduty_hook
 from bot.incidents.answers import Accounts, PhoneAnswers
+from bot.web.turnstile import MAY_WAIT
 from services.clients.pagers.pagerduty import PagerDutyApi
 from services.clients.postgres.pool import Connection, Database
 from services.domain.answers import LINK_LASTS

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from icalendar import Calendar, Event
 
 from bot.approvals.access import Refused
-from bot.incidents.answer_routes import MAY_WAIT
 from bot.incidents.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
 from bot.incidents.overrides import Desired
+from bot.web.turnstile import MAY_WAIT
 from services.clients.postgres import incidents
 from services.domain.oncall import nobody_is_absent
 from services.domain.people import Person

@@ -8,8 +8,9 @@ from bot.approvals.access import Refused
 from bot.approvals.severities import read_emergencies
 from bot.incidents.acts import Done, Joined, Outcome
 from bot.incidents.overrides import Desired
-from bot.incidents.repeats import FOLDED_LIMIT, LINES_AT_ONCE, MOST
+from bot.incidents.repeated_lines import FOLDED_LIMIT, LINES_AT_ONCE
 from bot.incidents.todos import NewTodo
+from bot.repeats import MOST
 from bot.types import Actor
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock

@@ -1,4 +1,4 @@
-"""Bounds what one person can repeat that others are notified of: pages, changes of who is on call, lines of a timeline.
+"""Bounds what one person can repeat that others are notified of: pages, changes of who is on call, follow-ups, drills.
 
 Acknowledging, resolving, raising a severity and the emergency stop are never refused. What is refused is said to its
 requester; another person can still do it.
@@ -6,15 +6,14 @@ requester; another person can still do it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.approvals.access import Refused
-from services.clients.postgres import incidents
 from services.clients.postgres.audit import count_acts
 from services.clients.postgres.pool import Connection
 from services.domain.errors import OperatorError
-from services.domain.incidents import Incident, RepeatedLine
+from services.domain.incidents import Incident
 from services.domain.people import Person
 from services.domain.text import counted
 
@@ -31,11 +30,6 @@ MOST: Mapping[str, int] = {  # by the audit event; of one incident where it has 
     "freeze.made": 10,
     "drill.started": 3,
 }
-
-LINES_AT_ONCE = 5  # of one person, kind and incident
-REPEATED = frozenset({"reported", "active"})
-FOLDED_LIMIT = 900  # characters: what a postmortem shows of a line
-BETWEEN = " · "
 
 
 async def refuse_repeat(
@@ -61,33 +55,3 @@ async def check_repeat(conn: Connection, person: Person, event: str, *, failed: 
     refused = await refuse_repeat(conn, person, event)
     if refused is not None:
         raise OperatorError(failed, why=refused.why, what_next=refused.what_next)
-
-
-async def find_lines(conn: Connection, incident: Incident, kind: str, person: Person) -> Sequence[RepeatedLine]:
-    """This person's lines, of which the first takes what they repeat; none where they get another line of their own."""
-    if kind not in REPEATED:
-        return ()
-    lines = await incidents.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
-    return lines if len(lines) >= LINES_AT_ONCE else ()
-
-
-async def refuse_report(conn: Connection, incident: Incident, person: Person, words: str) -> Refused | None:
-    """Why this person's report is not added to the open incident: their line has no room for it."""
-    lines = await find_lines(conn, incident, "reported", person)
-    if not lines or added_by(lines, f"reports: {words}") is not None:
-        return None
-    minutes = int(WITHIN.total_seconds() // 60)
-    return Refused(
-        f"you reported so much about incident {incident.id} within {minutes} min that this one was not added",
-        "Write it into the incident's thread.",
-    )
-
-
-def added_by(lines: Sequence[RepeatedLine], text: str) -> str | None:
-    """What the text adds to the first line: nothing where one of them has its words; None where it has no room for
-    them."""
-    _, separator, words = text.partition(": ")
-    if not separator or any(words in line.text for line in lines):
-        return ""
-    added = f"{BETWEEN}{words}"
-    return added if len(lines[0].text) + len(added) <= FOLDED_LIMIT else None

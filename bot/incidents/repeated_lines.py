@@ -1,0 +1,47 @@
+"""Bounds the lines that one person adds to a timeline: what they repeat goes into a line that they have already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.approvals.access import Refused
+from bot.repeats import WITHIN
+from services.clients.postgres import incidents
+from services.clients.postgres.pool import Connection
+from services.domain.incidents import Incident, RepeatedLine
+from services.domain.people import Person
+
+LINES_AT_ONCE = 5  # of one person, kind and incident
+REPEATED = frozenset({"reported", "active"})
+FOLDED_LIMIT = 900  # characters: what a postmortem shows of a line
+BETWEEN = " · "
+
+
+async def find_lines(conn: Connection, incident: Incident, kind: str, person: Person) -> Sequence[RepeatedLine]:
+    """This person's lines, of which the first takes what they repeat; none where they get another line of their own."""
+    if kind not in REPEATED:
+        return ()
+    lines = await incidents.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
+    return lines if len(lines) >= LINES_AT_ONCE else ()
+
+
+async def refuse_report(conn: Connection, incident: Incident, person: Person, words: str) -> Refused | None:
+    """Why this person's report is not added to the open incident: their line has no room for it."""
+    lines = await find_lines(conn, incident, "reported", person)
+    if not lines or added_by(lines, f"reports: {words}") is not None:
+        return None
+    minutes = int(WITHIN.total_seconds() // 60)
+    return Refused(
+        f"you reported so much about incident {incident.id} within {minutes} min that this one was not added",
+        "Write it into the incident's thread.",
+    )
+
+
+def added_by(lines: Sequence[RepeatedLine], text: str) -> str | None:
+    """What the text adds to the first line: nothing where one of them has its words; None where it has no room for
+    them."""
+    _, separator, words = text.partition(": ")
+    if not separator or any(words in line.text for line in lines):
+        return ""
+    added = f"{BETWEEN}{words}"
+    return added if len(lines[0].text) + len(added) <= FOLDED_LIMIT else None
