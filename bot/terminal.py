@@ -47,7 +47,7 @@ async def answer_words(words: list[str], environ: Mapping[str, str], write: Writ
 async def _load_calendars(world: World) -> None:
     """Load the on-call calendars. Their module is imported only if the on-call file has calendars."""
     if not isinstance(world.schedule, Invalid | None) and world.schedule.has_calendars:
-        from bot.incidents.calendar_sources import load_calendars
+        from bot.oncall.calendar_sources import load_calendars
 
         await load_calendars(world)
 

@@ -12,8 +12,8 @@ from bot.commands.arguments import need_moment, no_more, parse_user, read_number
 from bot.commands.context import ON_CALL, need_incident_service
 from bot.config.fields import Invalid
 from bot.facts.oncall import usable_schedule
-from bot.incidents.calendars import CALENDAR_PATH
-from bot.incidents.overrides import Desired, SlackOnly
+from bot.oncall.calendars import CALENDAR_PATH
+from bot.oncall.overrides import Desired, SlackOnly
 from bot.types import Answer, Request
 from bot.views.notes import notice_answer
 from bot.views.overrides import slack_only_answer

@@ -1,1 +1,1 @@
-"""Threads, escalation levels, on-call, timeline, postmortem: what happens once people are paged."""
+"""Incidents: threads, paging, escalation, timelines, triage and follow-ups, from the first alert to the resolution."""

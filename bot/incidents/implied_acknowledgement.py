@@ -11,8 +11,8 @@ from collections.abc import Collection
 from bot.approvals.access import Allowed
 from bot.incidents import acts
 from bot.incidents.assignments import is_to_be_taken
-from bot.incidents.responders import may_respond
 from bot.incidents.store import IncidentStore
+from bot.oncall.responders import may_respond
 from bot.people import People
 from services.clients.postgres import incidents
 from services.clients.postgres.audit import append_audit

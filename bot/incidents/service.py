@@ -29,11 +29,11 @@ from bot.incidents.acts import (
     join,
     resolve,
 )
-from bot.incidents.oncall import OnCallService
 from bot.incidents.repeated_lines import refuse_report
-from bot.incidents.responders import may_respond
 from bot.incidents.store import IncidentStore
 from bot.incidents.todos import NewTodo
+from bot.oncall.responders import may_respond
+from bot.oncall.service import OnCallService
 from bot.repeats import refuse_repeat
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request

@@ -8,15 +8,15 @@ from functools import partial
 
 from bot.config.fields import Invalid
 from bot.delivery.undeliverable import responders, schedule_of
-from bot.incidents.calendar_news import CalendarNews
-from bot.incidents.calendar_sources import CalendarSources, CalendarWatch
-from bot.incidents.handover_notes import HandoverNotes
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
-from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
-from bot.incidents.oncall_groups import OnCallGroups
 from bot.incidents.service import IncidentService
-from bot.incidents.shift_reminders import ShiftReminders
 from bot.incidents.store import IncidentStore
+from bot.oncall.calendar_news import CalendarNews
+from bot.oncall.calendar_sources import CalendarSources, CalendarWatch
+from bot.oncall.file_watch import OnCallFileNews, OnCallFileWatch
+from bot.oncall.handover_notes import HandoverNotes
+from bot.oncall.shift_reminders import ShiftReminders
+from bot.oncall.user_groups import OnCallGroups
 from bot.periodic_tasks import PeriodicTask
 from bot.wake_ups import WakeUps
 from bot.wiring.changes import ChangeWiring

@@ -25,7 +25,6 @@ from bot.delivery.undeliverable import responders, schedule_of
 from bot.drills.runner import DrillRunner
 from bot.freezes.notices import FreezeNotices
 from bot.incidents.answers import PhoneAnswers
-from bot.incidents.calendars import Calendars
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
@@ -33,6 +32,7 @@ from bot.incidents.pictures import IncidentPictures
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.loops import keep_running
+from bot.oncall.calendars import Calendars
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.railway.external_deploys import ExternalDeployWatcher
 from bot.railway.notices import RailwayNotices

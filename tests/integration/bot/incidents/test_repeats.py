@@ -7,9 +7,9 @@ import pytest
 from bot.approvals.access import Refused
 from bot.approvals.severities import read_emergencies
 from bot.incidents.acts import Done, Joined, Outcome
-from bot.incidents.overrides import Desired
 from bot.incidents.repeated_lines import FOLDED_LIMIT, LINES_AT_ONCE
 from bot.incidents.todos import NewTodo
+from bot.oncall.overrides import Desired
 from bot.repeats import MOST
 from bot.types import Actor
 from services.clients.postgres.pool import Connection

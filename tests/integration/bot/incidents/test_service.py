@@ -16,7 +16,7 @@ import pytest
 from bot.approvals.access import Refused
 from bot.approvals.severities import read_emergencies
 from bot.incidents.acts import Done, Joined, Outcome
-from bot.incidents.overrides import Desired, SlackOnly
+from bot.oncall.overrides import Desired, SlackOnly
 from bot.types import Actor
 from services.clients.postgres.notifications import end_notification
 from services.clients.postgres.pool import Connection

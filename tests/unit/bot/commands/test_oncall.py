@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.commands.oncall_changes import parse_override, parse_swap, parse_take
-from bot.incidents.overrides import Desired
+from bot.oncall.overrides import Desired
 from services.domain.errors import UsageError
 
 ONE, TWO = ("primary",), ("primary", "secondary")

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.incidents.calendar_sources import CalendarWatch, calendars_of
-from bot.incidents.oncall_file_watch import AHEAD
-from bot.incidents.overrides import store_reminders
 from bot.leader import Fence
+from bot.oncall.calendar_sources import CalendarWatch, calendars_of
+from bot.oncall.file_watch import AHEAD
+from bot.oncall.overrides import store_reminders
 from bot.periodic_tasks import PeriodicTask
 from bot.views import oncall_file as view
 from bot.wake_ups import WakeUps

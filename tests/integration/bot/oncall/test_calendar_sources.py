@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from bot.config.environment import Settings
-from bot.incidents import calendar_sources
-from bot.incidents.calendar_news import CalendarNews
-from bot.incidents.calendar_sources import LASTING_S, CalendarSources, CalendarWatch, Problem, load_calendars
+from bot.oncall import calendar_sources
+from bot.oncall.calendar_news import CalendarNews
+from bot.oncall.calendar_sources import LASTING_S, CalendarSources, CalendarWatch, Problem, load_calendars
 from bot.world import World
 from services.clients.calendars import CalendarClient
 from services.domain.calendar_slots import LARGEST

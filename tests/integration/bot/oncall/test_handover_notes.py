@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.approvals.access import Refused
-from bot.incidents.handover_notes import HandoverNotes
+from bot.oncall.handover_notes import HandoverNotes
 from services.clients.postgres import alerts, incidents
 from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity

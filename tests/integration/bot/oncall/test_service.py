@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.approvals.access import Refused
-from bot.incidents.overrides import Desired, SlackOnly
-from bot.incidents.shift_reminders import ShiftReminders
+from bot.oncall.overrides import Desired, SlackOnly
+from bot.oncall.shift_reminders import ShiftReminders
 from services.clients.postgres import incidents
 from services.domain.channels import Channel
 from services.domain.oncall import Level, Schedule, holder

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.incidents.oncall_groups import AGAIN_AFTER, OnCallGroups
-from bot.incidents.overrides import Desired
+from bot.oncall.overrides import Desired
+from bot.oncall.user_groups import AGAIN_AFTER, OnCallGroups
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 from services.domain.oncall import Schedule
@@ -18,7 +18,7 @@ from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
-from tests.integration.bot.incidents.test_oncall_changes import daily
+from tests.integration.bot.oncall.test_service import daily
 
 HOUR = timedelta(hours=1)
 GROUP = model.ON_CALL.id

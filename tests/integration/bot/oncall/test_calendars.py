@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from icalendar import Calendar, Event
 
 from bot.approvals.access import Refused
-from bot.incidents.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
-from bot.incidents.overrides import Desired
+from bot.oncall.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
+from bot.oncall.overrides import Desired
 from bot.web.turnstile import MAY_WAIT
 from services.clients.postgres import incidents
 from services.domain.oncall import nobody_is_absent
@@ -19,7 +19,7 @@ from services.domain.people import Person
 from services.domain.secrets import Secret, remember_secrets
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, BEN, OTTO, Scene, request
-from tests.integration.bot.incidents.test_oncall_changes import daily, handover
+from tests.integration.bot.oncall.test_service import daily, handover
 
 HOUR = timedelta(hours=1)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from bot.config.behavior import PeopleSettings
 from bot.config.environment import Settings
 from bot.config.policy_file import DEFAULT
-from bot.incidents.calendar_sources import CalendarSources, CalendarWatch
-from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
+from bot.oncall.calendar_sources import CalendarSources, CalendarWatch
+from bot.oncall.file_watch import OnCallFileNews, OnCallFileWatch
 from bot.periodic_tasks import PeriodicTask
 from bot.slack_directory import SlackNames
 from bot.watched_files.rules import PolicyNews, PolicyWatch
@@ -16,7 +16,7 @@ from bot.world import World
 from services.clients.slack import SlackClient
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import Books, Scene
-from tests.integration.bot.incidents.test_calendar_sources import FILE
+from tests.integration.bot.oncall.test_calendar_sources import FILE
 
 ONCALL = FILE.replace('calendar = "team"', 'people = ["ann"]\nevery = "week"\nstarts = 2026-01-05\nhandover = "09:00"')
 

@@ -10,10 +10,10 @@ from typing import TypeVar
 from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.decisions import person_of
-from bot.incidents import overrides
-from bot.incidents.handover_lines import add_note
-from bot.incidents.overrides import Desired, SlackOnly
-from bot.incidents.responders import may_respond
+from bot.oncall import overrides
+from bot.oncall.handover_lines import add_note
+from bot.oncall.overrides import Desired, SlackOnly
+from bot.oncall.responders import may_respond
 from bot.repeats import refuse_repeat
 from bot.slack_directory import Groups
 from bot.types import Request

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
-from bot.incidents.calendar_sources import CalendarWatch
-from bot.incidents.overrides import store_reminders
 from bot.leader import Fence
+from bot.oncall.calendar_sources import CalendarWatch
+from bot.oncall.overrides import store_reminders
 from bot.views import oncall_file as view
 from bot.views.rule_files import refused_file_message
 from bot.wake_ups import WakeUps

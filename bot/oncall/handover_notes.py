@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from bot.incidents.handover_lines import MOMENT, note_key
 from bot.leader import Fence
+from bot.oncall.handover_lines import MOMENT, note_key
 from bot.periodic_tasks import PeriodicTask
 from bot.reports import WEEK, is_first
 from bot.views import handover as view
