@@ -261,7 +261,7 @@ class World:
 
     async def overrides(self) -> KnownOverrides:
         """The on-call overrides, as last read if the database is away. Imported here: few commands need them."""
-        from services.clients.postgres.incidents import list_overrides
+        from services.clients.postgres.oncall import list_overrides
 
         return self._overrides.recall(await self.read(list_overrides))
 

@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from bot.approvals.emergencies import ALERT, Confirmation, Emergency
 from bot.approvals.rules import NOT_READ
 from bot.config.policy import Policy, Severities
-from services.clients.postgres.incidents import (
-    list_alerts_of_open_incidents,
-    list_confirming_events,
-    list_open_incidents,
-)
+from services.clients.postgres.incident_alerts import list_alerts_of_open_incidents
+from services.clients.postgres.incidents import list_open_incidents
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.timeline import list_confirming_events
 from services.domain.alerts import is_drill
 from services.domain.errors import SourceError, Unavailable
 from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, changed_severity

@@ -25,7 +25,8 @@ from bot.writes import done_before
 from playbooks.model import NextStep
 from services.clients.postgres.approvals import read_open_reviews, read_record
 from services.clients.postgres.deliveries import is_written
-from services.clients.postgres.incidents import list_alerts_of_open_incidents, list_open_incidents
+from services.clients.postgres.incident_alerts import list_alerts_of_open_incidents
+from services.clients.postgres.incidents import list_open_incidents
 from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert

@@ -25,12 +25,8 @@ from bot.views.notes import notice_answer
 from bot.views.outage import OUTAGE_ACKNOWLEDGED
 from bot.views.similar import similar_answer
 from bot.views.text import escape, plain, utc
-from services.clients.postgres.incidents import (
-    list_alerts_of_open_incidents,
-    list_incidents,
-    read_incident,
-    read_incident_record,
-)
+from services.clients.postgres.incident_alerts import list_alerts_of_open_incidents
+from services.clients.postgres.incidents import list_incidents, read_incident, read_incident_record
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import list_similar_incidents
 from services.domain.errors import Choice, Unavailable, UsageError

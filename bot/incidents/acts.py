@@ -10,7 +10,7 @@ from bot.incidents import paging
 from bot.incidents.decide import next_page, pages_people
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.text import mention, plain
-from services.clients.postgres import incidents, messages
+from services.clients.postgres import incident_alerts, incidents, messages
 from services.clients.postgres.pool import Connection
 from services.domain.errors import UsageError
 from services.domain.escalation_chain import decode_chain
@@ -77,7 +77,7 @@ async def join(
     """Add a report to the incident that is open about it, in the reporter's words."""
     reported = plain(title, limit=CAUSE_LIMIT)
     is_repeated = await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
-    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
     return Joined(incident, reported, alerts, is_repeated=is_repeated)
 
 

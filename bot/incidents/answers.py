@@ -16,7 +16,7 @@ from bot.incidents.store import IncidentStore
 from bot.views.answer_page import AnswerPage
 from bot.views.incident import summary
 from services.clients.pagers.pagerduty import PagerDutyApi
-from services.clients.postgres import answers, incidents
+from services.clients.postgres import answers, incident_alerts, incidents
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.domain.answers import PageLink, PagerAction, PagerEvent, PagerUser
@@ -191,7 +191,7 @@ class PhoneAnswers:
             return None
         return AnswerPage(
             incident.id,
-            summary(incident, await incidents.list_joined_alerts(conn, incident.id)),
+            summary(incident, await incident_alerts.list_joined_alerts(conn, incident.id)),
             self._stands(incident, is_mine=is_mine),
             is_asked=incident.state is IncidentState.OPEN,
             thread=message_link(self._accounts.workspace_url(), link.root_channel, link.root_ts),

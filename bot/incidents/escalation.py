@@ -14,7 +14,7 @@ from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.incident_buttons import is_calm
-from services.clients.postgres import incidents
+from services.clients.postgres import incident_alerts, incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.escalation_chain import decode_chain
@@ -64,7 +64,7 @@ class Escalation(PeriodicTask):
         action = decide(incident, decode_chain(incident.chain), now)
         logger.info("incident %d: %s", number, type(action).__name__)
         match action:
-            case PageLevel() if incident.pages and is_calm(await incidents.list_joined_alerts(conn, number)):
+            case PageLevel() if incident.pages and is_calm(await incident_alerts.list_joined_alerts(conn, number)):
                 # They were paged for it; no page says that it is fine. When it fires again the next one goes out.
                 await incidents.set_due(conn, incident_id=number, due_in=CHECK_AGAIN_AFTER)
             case PageLevel():

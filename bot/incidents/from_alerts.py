@@ -12,7 +12,7 @@ from bot.incidents.decide import find_joined
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.alerts import over_words
 from bot.views.incident_buttons import is_calm
-from services.clients.postgres import alerts, incidents, messages
+from services.clients.postgres import alerts, incident_alerts, incidents, messages
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import note_first_alert
 from services.domain.alerts import RULE as DRILL
@@ -33,7 +33,7 @@ class AlertRouting:
         if event.change is AlertChange.RESOLVED:
             await self._over(conn, event)
             return
-        joined = await incidents.read_joined_alert(conn, event.alert_id)
+        joined = await incident_alerts.read_joined_alert(conn, event.alert_id)
         if event.change is AlertChange.CHANGED and joined is not None and await _is_new_trouble(conn, event, joined):
             await self._fired(conn, event, since=event.at)
         elif event.change is AlertChange.CHANGED and joined is not None:
@@ -49,7 +49,7 @@ class AlertRouting:
         if incident is None:
             await self._open(conn, event, since)
             return
-        known = await incidents.list_joined_alerts(conn, incident.id)
+        known = await incident_alerts.list_joined_alerts(conn, incident.id)
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
         words = f"{'firing again' if was_over else 'also firing'}: {event.title}"
@@ -89,12 +89,12 @@ class AlertRouting:
         await paging.page_next(self._incident_store, conn, incident, "an alert opened it")
 
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:
-        number = await incidents.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
+        number = await incident_alerts.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
         incident = await _lock(conn, number) if number is not None else None
         if incident is None:
             return
         await self._incident_store.update_message(conn, incident.id)
-        if is_calm(await incidents.list_joined_alerts(conn, incident.id)):
+        if is_calm(await incident_alerts.list_joined_alerts(conn, incident.id)):
             await messages.remove_buttons(conn, key=diagnosis_key(incident))  # its remedy was for what is fine now
 
     async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
@@ -102,7 +102,7 @@ class AlertRouting:
         incident = await _lock(conn, incident_id)
         if incident is None or incident.state is not IncidentState.OPEN or incident.due_at is None:
             return
-        joined = await incidents.list_joined_alerts(conn, incident_id)
+        joined = await incident_alerts.list_joined_alerts(conn, incident_id)
         if all(one.cleared_at is not None or one.alert_id == event.alert_id for one in joined):
             await self._incident_store.record(
                 conn, incident, "silenced", f"no one is paged: {event.fingerprint} is silenced"
@@ -112,11 +112,11 @@ class AlertRouting:
 
     async def _over(self, conn: Connection, event: AlertEvent) -> None:
         """The calls stop with the last of its alerts; a person resolves it."""
-        number = await incidents.clear_alert(conn, alert_id=event.alert_id, at=event.at, line=event.line)
+        number = await incident_alerts.clear_alert(conn, alert_id=event.alert_id, at=event.at, line=event.line)
         incident = await _lock(conn, number) if number is not None else None
         if incident is None:
             return
-        joined = await incidents.list_joined_alerts(conn, incident.id)
+        joined = await incident_alerts.list_joined_alerts(conn, incident.id)
         is_last = all(alert.cleared_at is not None for alert in joined)
         words = over_words(event.line)
         # Until the last is over the root message shows which still fire, and there is nothing for people to do.
@@ -135,7 +135,7 @@ class AlertRouting:
         found = find_joined(
             event,
             await incidents.list_open_incidents(conn),
-            await incidents.list_alerts_of_open_incidents(conn),
+            await incident_alerts.list_alerts_of_open_incidents(conn),
         )
         return await _lock(conn, found.id) if found else None
 
@@ -145,7 +145,7 @@ async def incident_thread_of(conn: Connection, shown: Sequence[Alert]) -> Incide
 
     None when one of them belongs to none: then the channel has to know.
     """
-    joined = [await incidents.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
+    joined = [await incident_alerts.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
     numbers = [one.incident_id for one in joined if one is not None]
     if not numbers or len(numbers) < len(shown):
         return None
@@ -156,7 +156,7 @@ async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Perso
     """The owners of these alerts, by the alert's id: the people who acknowledged their incident."""
     owners: dict[int, Person] = {}
     for alert_id in [alert.id for alert in shown if alert.id is not None]:
-        joined = await incidents.read_joined_alert(conn, alert_id)
+        joined = await incident_alerts.read_joined_alert(conn, alert_id)
         incident = await incidents.read_incident(conn, joined.incident_id) if joined else None
         if incident and incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_by:
             owners[alert_id] = incident.acknowledged_by
@@ -173,7 +173,7 @@ async def _is_new_trouble(conn: Connection, event: AlertEvent, joined: JoinedAle
 
 
 async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None:
-    await incidents.join_alert(
+    await incident_alerts.join_alert(
         conn,
         alert_id=event.alert_id,
         incident_id=incident.id,

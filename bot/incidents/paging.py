@@ -9,7 +9,7 @@ from bot.incidents.decide import PageLevel, next_page, pages_people
 from bot.incidents.store import IncidentStore
 from bot.views import incident as view
 from bot.views.pages import direct_message, direct_message_after
-from services.clients.postgres import incidents, messages
+from services.clients.postgres import incident_alerts, incidents, messages, timeline
 from services.clients.postgres.notifications import end_pages, store_notification
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
@@ -55,9 +55,9 @@ async def page_level(
     )
     if not written:
         return incident
-    await incidents.add_event(conn, incident_id=incident.id, kind="called", text=_paged(action, reason))
+    await timeline.add_event(conn, incident_id=incident.id, kind="called", text=_paged(action, reason))
     incident = await incident_store.update_message(conn, incident.id)
-    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
     page = PageSent(incident.id, action.number, action.index, reason, await read_clock(conn))
     await incident_store.post(conn, incident, page_key(page), view.paged_message(page, action.level), priority=PAGE)
     for target in action.level.targets:
@@ -72,7 +72,7 @@ async def cancel_pages(conn: Connection, incident: Incident) -> None:
     """
     prefix = f"{incident.message_key}:page:"
     await messages.withdraw(conn, key_prefix=prefix, late=view.late_page(incident))
-    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
     is_taken = incident.state is IncidentState.ACKNOWLEDGED
     event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED
     subject, text = view.page_over(incident, alerts)
@@ -91,7 +91,7 @@ async def take_back(incident_store: IncidentStore, conn: Connection, incident: I
 
 async def notify_directly(conn: Connection, incident: Incident) -> None:
     """Update the direct messages of all paged people with its owner."""
-    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
     chain = decode_chain(incident.chain)
     for page in await incidents.list_pages(conn, incident.id):
         for target in chain.levels[page.level].targets:
@@ -108,7 +108,7 @@ async def remind(
     Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
     """
     words = f"no activity since {dated_time(silent_since, now)}"
-    event = await incidents.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
+    event = await timeline.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
     key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
     await incident_store.post(conn, incident, key, content, priority=PAGE)
     if incident.acknowledged_by is not None and incident.acknowledged_by.is_in_slack:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.approvals.access import Refused
 from bot.repeats import WITHIN
-from services.clients.postgres import incidents
+from services.clients.postgres import timeline
 from services.clients.postgres.pool import Connection
 from services.domain.incidents import Incident, RepeatedLine
 from services.domain.people import Person
@@ -21,7 +21,7 @@ async def find_lines(conn: Connection, incident: Incident, kind: str, person: Pe
     """This person's lines, of which the first takes what they repeat; none where they get another line of their own."""
     if kind not in REPEATED:
         return ()
-    lines = await incidents.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
+    lines = await timeline.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
     return lines if len(lines) >= LINES_AT_ONCE else ()
 
 

@@ -39,7 +39,7 @@ from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
 from bot.views.text import plain
 from bot.writes import check_not_done, note_done, write
-from services.clients.postgres import incidents
+from services.clients.postgres import incidents, timeline
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.todos import read_todo
@@ -247,7 +247,7 @@ class IncidentService:
             if is_marked:
                 await _put_into_timeline(conn, incident, message, self._groups.workspace or "")
             else:
-                await incidents.remove_mark(conn, incident_id=incident.id, channel_id=message.channel_id, ts=message.ts)
+                await timeline.remove_mark(conn, incident_id=incident.id, channel_id=message.channel_id, ts=message.ts)
         await self.note_activity(incident)
 
     async def _act(
@@ -341,7 +341,7 @@ async def _why_not_now(
 
 async def _put_into_timeline(conn: Connection, incident: Incident, message: MarkedMessage, team_id: str) -> None:
     """Once per message, by its author, at its time; masked, because it leaves the channel."""
-    await incidents.add_event(
+    await timeline.add_event(
         conn,
         incident_id=incident.id,
         kind="marked",

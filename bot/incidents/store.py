@@ -15,7 +15,7 @@ from bot.slack_directory import nameless
 from bot.views import incident as view
 from bot.views.text import escape, person, plain
 from bot.wake_ups import WakeUps
-from services.clients.postgres import incidents, messages, notifications
+from services.clients.postgres import incident_alerts, incidents, messages, notifications, oncall, timeline
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import in_order
@@ -116,7 +116,7 @@ class IncidentStore:
         )
         number = await incidents.create_incident(conn, new)
         await incidents.set_due(conn, incident_id=number, due_in=chain.remind_after)
-        await incidents.add_event(conn, incident_id=number, kind="opened", text=how, by=opened_by)
+        await timeline.add_event(conn, incident_id=number, kind="opened", text=how, by=opened_by)
         return await self.update_message(conn, number)
 
     async def record(
@@ -137,7 +137,7 @@ class IncidentStore:
         if by and lines:
             await self._repeat(conn, incident, lines, text, by)
             return True
-        event = await incidents.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
+        event = await timeline.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
         if in_thread:
             who = f"{person(by)} " if by else ""
             await self.post(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
@@ -147,7 +147,7 @@ class IncidentStore:
         self, conn: Connection, incident: Incident, lines: Sequence[RepeatedLine], text: str, by: Person
     ) -> None:
         line, added = lines[0], added_by(lines, text) or ""
-        repeats = await incidents.repeat_line(conn, event_id=line.id, added=added)
+        repeats = await timeline.repeat_line(conn, event_id=line.id, added=added)
         words = f"{person(by)} {escape(repeated_words(line.text + added, repeats))}"
         await self.post(conn, incident, f"{incident.message_key}:event:{line.id}", view.note(words))
 
@@ -155,7 +155,7 @@ class IncidentStore:
         """The root message, as everything stands in this transaction; the incident as it stands."""
         incident = await incidents.read_incident(conn, incident_id)
         assert incident is not None  # noqa: S101 - the caller has written or locked it
-        alerts = await incidents.list_joined_alerts(conn, incident_id)
+        alerts = await incident_alerts.list_joined_alerts(conn, incident_id)
         pages = await incidents.list_pages(conn, incident_id)
         outside = await notifications.list_notifications(conn, thread_key=incident.message_key)
         picture = await incidents.read_picture(conn, incident_id=incident_id) if incident.is_over else None
@@ -176,7 +176,7 @@ class IncidentStore:
 
     async def notify_everywhere(self, conn: Connection, incident_id: int) -> Incident:
         """Its owner changed: updates the root message and those of its alerts."""
-        joined = await incidents.list_joined_alerts(conn, incident_id)
+        joined = await incident_alerts.list_joined_alerts(conn, incident_id)
         for key in in_order(one.message_key for one in joined):
             await self._write_alert(conn, key)
         return await self.update_message(conn, incident_id)
@@ -201,7 +201,7 @@ class IncidentStore:
     async def _chain(self, conn: Connection) -> Chain:
         """Who is on call now. When no one is, or there is no file, the approvers are mentioned."""
         schedule, now = self.place.schedule, await read_clock(conn)
-        overrides = await incidents.list_overrides(conn)
+        overrides = await oncall.list_overrides(conn)
         chain = freeze(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()
         if chain.levels or not self.place.approvers:
             return chain

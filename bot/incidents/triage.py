@@ -28,7 +28,7 @@ from bot.world import World
 from playbooks import doctor
 from playbooks.recent_changes import Changes, recent_changes
 from playbooks.rollback_candidates import Candidate
-from services.clients.postgres import incidents
+from services.clients.postgres import incidents, timeline
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.similar import list_similar_incidents
 from services.domain.errors import OperatorError, SourceError, Unavailable
@@ -176,7 +176,7 @@ async def _record_start(conn: Connection, incident: Incident, summary: view.Summ
     if summary.began is None or summary.began[0] > incident.opened_at:
         return
     at, words = summary.began
-    await incidents.add_event(conn, incident_id=incident.id, kind=BEGAN, text=words, happened_at=at)
+    await timeline.add_event(conn, incident_id=incident.id, kind=BEGAN, text=words, happened_at=at)
 
 
 async def _changes(world: World, incident: Incident) -> Changes:  # noqa: ARG001 - as the others

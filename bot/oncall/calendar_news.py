@@ -13,7 +13,7 @@ from bot.oncall.overrides import store_reminders
 from bot.periodic_tasks import PeriodicTask
 from bot.views import oncall_file as view
 from bot.wake_ups import WakeUps
-from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres import messages, oncall, oncall_changes
 from services.clients.postgres.oncall_changes import StoredCalendar
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -60,7 +60,7 @@ class CalendarNews(PeriodicTask):
         changes = [one for rotation in rotations if (one := await self._change(schedule, rotation, stored, now))]
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await incidents.lock_oncall(conn)
+            await oncall.lock_oncall(conn)
             if await _stored(conn) != stored:
                 return self.retry_s
             for calendar in dict.fromkeys(one.calendar for one in rotations):
@@ -116,7 +116,7 @@ class CalendarNews(PeriodicTask):
         rotation, old, new = change.rotation, change.old, change.new
         if new is None:
             return
-        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        now, known = await read_clock(conn), await oncall.list_overrides(conn)
         was = Plan(with_slots(schedule, rotation, old.slots if old else new.slots), known)
         moved = moves(was, Plan(with_slots(schedule, rotation, new.slots), known), now, now + AHEAD)
         unnamed = [one for one in new.unnamed if now <= one.begins < now + AHEAD]

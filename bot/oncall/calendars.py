@@ -14,7 +14,7 @@ from icalendar import Calendar, Event
 
 from bot.web.guesses import Guesses
 from bot.web.turnstile import Turnstile
-from services.clients.postgres import incidents, oncall_changes
+from services.clients.postgres import oncall, oncall_changes
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.oncall import Absent, Override, Schedule
@@ -66,7 +66,7 @@ class Calendars:
         async with self._database.read() as conn:
             found = await oncall_changes.read_calendar_feed(conn, token=token)
             now = datetime.now(UTC)
-            overrides = await incidents.list_overrides_since(conn, since=now - BEHIND) if found else []
+            overrides = await oncall.list_overrides_since(conn, since=now - BEHIND) if found else []
         if found is None or self._absent(found[0]) is not None:
             return None
         schedule = self._schedule()

@@ -21,7 +21,7 @@ from bot.wake_ups import WakeUps
 from bot.watched_files.news import FileNews
 from bot.watched_files.watch import CHECK_EVERY_S, FileState, FileWatch
 from bot.world import World
-from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres import messages, oncall, oncall_changes
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Schedule
@@ -93,7 +93,7 @@ class OnCallFileNews(FileNews[Schedule]):
         filled = (await fill(before), await fill(schedule)) if isinstance(before, Schedule) else None
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await incidents.lock_oncall(conn)
+            await oncall.lock_oncall(conn)
             if await oncall_changes.read_oncall_file(conn) != stored:
                 return
             await oncall_changes.store_oncall_file(conn, content=state.content)
@@ -104,7 +104,7 @@ class OnCallFileNews(FileNews[Schedule]):
         self, conn: Connection, digest: str, files: tuple[Schedule, Schedule], filled: tuple[Schedule, Schedule]
     ) -> None:
         """Both as they were and as they are now. `filled`: with the slots of their calendars."""
-        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        now, known = await read_clock(conn), await oncall.list_overrides(conn)
         moved = moves(Plan(filled[0], known), Plan(filled[1], known), now, now + AHEAD)
         await store_reminders(conn, moved)
         key = f"oncall:file:{digest[:16]}:{now:%Y%m%dT%H%M%S}"

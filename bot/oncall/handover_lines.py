@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.views import handover as view
-from services.clients.postgres import incidents, messages
+from services.clients.postgres import messages, oncall
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Schedule
@@ -25,7 +25,7 @@ async def add_note(
 ) -> bool:
     """A line below the note of the shift that holds now; False when there is no such note."""
     now = await read_clock(conn)
-    known = await incidents.list_overrides_since(conn, since=now - FURTHEST)
+    known = await oncall.list_overrides_since(conn, since=now - FURTHEST)
     found = shifts(schedule, rotation, now - FURTHEST, now + MOMENT, known)
     if not found:
         return False

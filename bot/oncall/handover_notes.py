@@ -11,7 +11,7 @@ from bot.periodic_tasks import PeriodicTask
 from bot.reports import WEEK, is_first
 from bot.views import handover as view
 from bot.wake_ups import WakeUps
-from services.clients.postgres import alerts, freezes, incidents, messages, reports, runs
+from services.clients.postgres import alerts, freezes, incidents, messages, oncall, reports, runs
 from services.clients.postgres.freezes import list_locks
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -50,7 +50,7 @@ class HandoverNotes(PeriodicTask):
             return
         async with self._database.transaction() as conn:
             now, is_written = await fence.lock(conn), False
-            known = await incidents.list_overrides_since(conn, since=now - LATE_AT_MOST - FURTHEST)
+            known = await oncall.list_overrides_since(conn, since=now - LATE_AT_MOST - FURTHEST)
             for rotation in dict.fromkeys(call for level in schedule.levels for call in level.calls):
                 found = shifts(schedule, rotation, now - LATE_AT_MOST, now + MOMENT, known)
                 if len(found) > 1 and await is_first(conn, note_key(found[-1])):

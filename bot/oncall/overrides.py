@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.views import overrides as view
-from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres import messages, oncall, oncall_changes
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Override, Schedule, holder
@@ -39,9 +39,9 @@ async def put_on_call(
     that."""
     now = await read_clock(conn)
     begins = now if desired.begins_at is None else max(desired.begins_at, now)
-    before = await incidents.list_overrides(conn)
+    before = await oncall.list_overrides(conn)
     if begins <= now:
-        await incidents.end_overrides(conn, rotation=desired.rotation, now=now)
+        await oncall.end_overrides(conn, rotation=desired.rotation, now=now)
     made = await _add(conn, replace(desired, begins_at=begins), by, confirmed=desired.user_id == by.user_id)
     moved = await remember_moves(conn, schedule, before, now)
     relieved = view.relieved_by(made, moved)
@@ -53,7 +53,7 @@ async def put_on_call(
 
 async def _add(conn: Connection, desired: Desired, by: Person, *, confirmed: bool) -> Override:
     assert desired.begins_at is not None  # noqa: S101 - the caller has settled it
-    number = await incidents.add_override(
+    number = await oncall.add_override(
         conn,
         rotation=desired.rotation,
         user_id=desired.user_id,
@@ -62,13 +62,13 @@ async def _add(conn: Connection, desired: Desired, by: Person, *, confirmed: boo
         by=by,
     )
     if confirmed:
-        await incidents.confirm_override(conn, override_id=number, user_id=desired.user_id)
-    return next(one for one in await incidents.list_overrides(conn) if one.id == number)
+        await oncall.confirm_override(conn, override_id=number, user_id=desired.user_id)
+    return next(one for one in await oncall.list_overrides(conn) if one.id == number)
 
 
 async def take(conn: Connection, *, channel: str, override_id: int, user_id: str) -> Override | None:
     """The substitute confirms it; None when it has ended, or belongs to another person."""
-    taken = await incidents.confirm_override(conn, override_id=override_id, user_id=user_id)
+    taken = await oncall.confirm_override(conn, override_id=override_id, user_id=user_id)
     if taken is not None:
         await update_message(conn, taken, (), channel=channel)
     return taken
@@ -76,13 +76,13 @@ async def take(conn: Connection, *, channel: str, override_id: int, user_id: str
 
 async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rotation: str, by: Person) -> bool:
     """The file applies again; whether there was an override that holds."""
-    now, before = await read_clock(conn), await incidents.list_overrides(conn)
+    now, before = await read_clock(conn), await oncall.list_overrides(conn)
     was = _holder(schedule, rotation, now, before)
-    ended = await incidents.end_overrides(conn, rotation=rotation, now=now)
+    ended = await oncall.end_overrides(conn, rotation=rotation, now=now)
     if not ended:
         return False
     await remember_moves(conn, schedule, before, now)
-    current = _holder(schedule, rotation, now, await incidents.list_overrides(conn))
+    current = _holder(schedule, rotation, now, await oncall.list_overrides(conn))
     key = f"oncall:ended:{max(ended)}"
     content = view.ended_message(rotation, current, by.user_id)
     await messages.store_content(conn, key, channel, content)
@@ -95,9 +95,9 @@ async def end_one(
     conn: Connection, schedule: Schedule | None, *, channel: str, override_id: int, by: Person
 ) -> Override | None:
     """One override ends, or is taken back before it begins; it as it was, None when there is none of this number."""
-    now, before = await read_clock(conn), await incidents.list_overrides(conn)
+    now, before = await read_clock(conn), await oncall.list_overrides(conn)
     ended = next((one for one in before if one.id == override_id), None)
-    if ended is None or await incidents.end_override(conn, override_id=override_id, now=now) is None:
+    if ended is None or await oncall.end_override(conn, override_id=override_id, now=now) is None:
         return None
     moved = await remember_moves(conn, schedule, before, now)
     key = f"oncall:ended:{override_id}"
@@ -117,7 +117,7 @@ async def offer_swap(conn: Connection, swap: Swap, *, channel: str) -> None:
 async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, channel: str, by: Person) -> None:
     """Both shifts change hands when it is accepted. Its messages say so, and the person who did not act is notified."""
     if swap.state is SwapState.ACCEPTED:
-        now, before = await read_clock(conn), await incidents.list_overrides(conn)
+        now, before = await read_clock(conn), await oncall.list_overrides(conn)
         for user, begins, ends in (
             (swap.other_user, swap.begins_at, swap.ends_at),
             (swap.user_id, swap.other_begins_at, swap.other_ends_at),
@@ -135,7 +135,7 @@ async def remember_moves(
     """Whom the change of overrides in this transaction moves; they are reminded a day and an hour before."""
     if schedule is None:
         return []
-    after = await incidents.list_overrides(conn)
+    after = await oncall.list_overrides(conn)
     ends = max((one.ends_at for one in (*before, *after)), default=now)
     moved = moves(Plan(schedule, before), Plan(schedule, after), now, ends + timedelta(minutes=1))
     await store_reminders(conn, moved)

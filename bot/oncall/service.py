@@ -20,7 +20,7 @@ from bot.types import Request
 from bot.views.text import date_token, escape, mention
 from bot.wake_ups import WakeUps
 from bot.writes import check_not_done, note_done, write
-from services.clients.postgres import incidents, oncall_changes
+from services.clients.postgres import oncall, oncall_changes
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -105,7 +105,7 @@ class OnCallService:
             ended = await overrides.end(conn, self._schedule, channel=self._channel, rotation=rotation, by=person)
             if ended:
                 return f"{rotation}: the on-call file applies again."
-            later = [one for one in await incidents.list_overrides(conn) if one.rotation == rotation]
+            later = [one for one in await oncall.list_overrides(conn) if one.rotation == rotation]
             hint = f" One begins later: `oncall override end {later[0].id}` cancels it." if later else ""
             return f"{rotation}: there was no override.{hint}"
 
@@ -167,7 +167,7 @@ class OnCallService:
         """Asks another person to take the requester's shift (at `mine`, or their next one) for one of their own."""
 
         async def act(conn: Connection, person: Person) -> str | Refused:
-            now, known = await read_clock(conn), await incidents.list_overrides(conn)
+            now, known = await read_clock(conn), await oncall.list_overrides(conn)
             own = self._find_shift(rotation, person.user_id, max(mine or now, now), known)
             other = self._find_shift(rotation, other_user, max(theirs or now, now), known)
             for user, shift in ((person.user_id, own), (other_user, other)):
@@ -220,7 +220,7 @@ class OnCallService:
 
     async def _is_possible(self, conn: Connection, schedule: Schedule, swap: Swap) -> bool:
         """Whether each of them is on call for all of the shift that they give away, and neither is over."""
-        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        now, known = await read_clock(conn), await oncall.list_overrides(conn)
         mine = Shift(swap.rotation, max(swap.begins_at, now), swap.ends_at, schedule.person_of(swap.user_id))
         theirs = Shift(
             swap.rotation, max(swap.other_begins_at, now), swap.other_ends_at, schedule.person_of(swap.other_user)
@@ -236,12 +236,12 @@ class OnCallService:
 
     async def _holder(self, conn: Connection, rotation: str) -> str | None:
         """The Slack id of who is on call for it now."""
-        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        now, known = await read_clock(conn), await oncall.list_overrides(conn)
         found = holder(self._schedule, rotation, now, known) if self._schedule else None
         return found.slack if found else None
 
     async def _end_of_shift(self, conn: Connection, rotation: str) -> datetime | None:
-        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        now, known = await read_clock(conn), await oncall.list_overrides(conn)
         return end_of_shift(self._schedule, rotation, now, known) if self._schedule else None
 
     async def _put_on_call(
@@ -287,7 +287,7 @@ class OnCallService:
                 if isinstance(verdict, Refused):
                     await self._audit_refusal(conn, count, event, person, verdict)
                     return verdict
-                await incidents.lock_oncall(conn)
+                await oncall.lock_oncall(conn)
                 outcome = await refuse_repeat(conn, person, event) or await act(conn, person)
                 if isinstance(outcome, Refused | SlackOnly):
                     await check_not_done(conn, request.delivery, shown_by=SHOWN_BY)
@@ -320,7 +320,7 @@ class OnCallService:
         """What an override made of the levels: those that page one and the same person then."""
         if self._schedule is None:
             return ""
-        found = repeated_levels(self._schedule, at, await incidents.list_overrides(conn))
+        found = repeated_levels(self._schedule, at, await oncall.list_overrides(conn))
         return "".join(f"\n⚠️ {escape(one.words, limit=200)}" for one in found)
 
     async def _levels_losing_targets(self, conn: Connection, desired: Desired, by: Person) -> tuple[int, ...]:
@@ -330,5 +330,5 @@ class OnCallService:
         now = await read_clock(conn)
         begins = max(desired.begins_at or now, now)
         standing_in = Override(0, desired.rotation, desired.user_id, begins, desired.ends_at, by, now)
-        known = await incidents.list_overrides(conn)
+        known = await oncall.list_overrides(conn)
         return tuple(levels_without_a_phone(self._schedule, begins, known, standing_in))

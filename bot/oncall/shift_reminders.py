@@ -9,7 +9,7 @@ from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.overrides import reminder_message
 from bot.wake_ups import WakeUps
-from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres import messages, oncall, oncall_changes
 from services.clients.postgres.pool import Connection, Database
 from services.domain.oncall import OnCallPerson, Schedule, holder
 from services.domain.shifts import ShiftReminder
@@ -51,5 +51,5 @@ class ShiftReminders(PeriodicTask):
     async def _on_call(self, conn: Connection, reminder: ShiftReminder) -> OnCallPerson | None:
         """Who is on call then, as it stands now."""
         schedule = self._schedule()
-        known = await incidents.list_overrides(conn)
+        known = await oncall.list_overrides(conn)
         return holder(schedule, reminder.rotation, reminder.begins_at, known) if schedule else None

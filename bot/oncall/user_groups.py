@@ -10,7 +10,7 @@ from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.oncall_groups import refused_group_message
 from bot.wake_ups import WakeUps
-from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres import messages, oncall, oncall_changes
 from services.clients.postgres.oncall_changes import OnCallGroup
 from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
@@ -71,7 +71,7 @@ class OnCallGroups(PeriodicTask):
             logger.warning("no user group follows its rotation: which ones give rights is not known")
             return
         async with self._database.read() as conn:
-            now, known = await read_clock(conn), await incidents.list_overrides(conn)
+            now, known = await read_clock(conn), await oncall.list_overrides(conn)
             stored = {one.group_id: one for one in await oncall_changes.list_oncall_groups(conn)}
         failed: SourceError | None = None
         for group, rotation in schedule.user_groups.items():

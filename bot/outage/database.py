@@ -23,7 +23,7 @@ from bot.views.delivery import notified_elsewhere
 from bot.views.outage import Content, back_words
 from bot.wake_ups import WakeUps
 from bot.world import World
-from services.clients.postgres import alerts, incidents, messages, notifications
+from services.clients.postgres import alerts, incidents, messages, notifications, timeline
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import SlackClient, Urgency
 from services.domain.errors import OperatorError, SourceError
@@ -59,7 +59,7 @@ async def note_absence(conn: Connection, away: Away) -> None:
     await _note(conn, away.ended_at, "resolved", over)
     for incident in await incidents.list_open_incidents(conn):
         for at, words in ((away.announced_at, announcement), (away.ended_at, over)):
-            await incidents.add_event(conn, incident_id=incident.id, kind="outage", text=words, happened_at=at)
+            await timeline.add_event(conn, incident_id=incident.id, kind="outage", text=words, happened_at=at)
 
 
 async def note_notified(conn: Connection, rung: Sequence[Rung]) -> None:

@@ -1,7 +1,6 @@
-"""Incidents, their alerts, timelines and on-call overrides.
+"""Incidents and their pages.
 
-The typed calls of `sql/queries/incident_alerts.sql`, `sql/queries/incidents.sql`, `sql/queries/oncall.sql`,
-`sql/queries/timeline.sql`.
+The typed calls of `sql/queries/incidents.sql`.
 
 The caller owns the transaction. Every change is compare-and-set and returns whether it happened; nothing brings
 a resolved incident back. Lock the incident first where a change rests on what was read.
@@ -15,74 +14,23 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from services.clients.postgres.incident_alerts import list_joined_alerts
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
+from services.clients.postgres.timeline import list_events
 from services.clients.postgres.todos import list_todos_of_incident
 from services.domain.alerts import KnownCause
 from services.domain.incidents import (
     Incident,
-    IncidentEvent,
     IncidentPicture,
     IncidentRecord,
     IncidentSeverity,
     IncidentState,
-    JoinedAlert,
     NewIncident,
     PageSent,
-    RepeatedLine,
 )
-from services.domain.oncall import Override
 from services.domain.people import Person
 from services.domain.todos import MOST as MOST_TODOS
-
-
-async def join_alert(
-    conn: Connection,
-    *,
-    alert_id: int,
-    incident_id: int,
-    line: str,
-    message_key: str = "",
-) -> bool:
-    """It belongs to this incident now, and fires. False: there is no such alert."""
-    parameters = {
-        "alert_id": alert_id,
-        "incident_id": incident_id,
-        "line": line,
-        "message_key": message_key,
-    }
-    return await (await conn.execute(SQL["join_alert"], parameters)).fetchone() is not None
-
-
-async def read_joined_alert(conn: Connection, alert_id: int) -> JoinedAlert | None:
-    """None: it belongs to no incident."""
-    return await fetch_one(conn, JoinedAlert, "read_joined_alert", alert_id=alert_id)
-
-
-async def list_joined_alerts(conn: Connection, incident_id: int) -> list[JoinedAlert]:
-    """In the order in which they joined."""
-    return await fetch_all(conn, JoinedAlert, "list_joined_alerts", incident_id=incident_id)
-
-
-async def list_alerts_of_open_incidents(conn: Connection) -> list[JoinedAlert]:
-    """Of all unresolved incidents, also those whose alerts have cleared."""
-    return await fetch_all(conn, JoinedAlert, "list_alerts_of_open_incidents")
-
-
-async def change_alert_line(conn: Connection, *, alert_id: int, line: str) -> int | None:
-    """The incident in which it says something else now; None when it is in none, or reported it already."""
-    return await _incident(conn, SQL["change_alert_line"], {"alert_id": alert_id, "line": line})
-
-
-async def clear_alert(conn: Connection, *, alert_id: int, at: datetime, line: str) -> int | None:
-    """The incident in which it was firing; None when it was in none, or was over already."""
-    return await _incident(conn, SQL["clear_alert"], {"alert_id": alert_id, "at": at, "line": line})
-
-
-async def _incident(conn: Connection, sql: str, parameters: dict[str, Any]) -> int | None:
-    row = await (await conn.execute(sql, parameters)).fetchone()
-    return None if row is None else int(row[0])
-
 
 CHANNEL = "chatops_incidents"  # of LISTEN and NOTIFY; the trigger announce_incident names it too
 
@@ -271,120 +219,6 @@ def _to_incident(
 
 def _person(user_id: str | None, team_id: str | None) -> Person | None:
     return None if user_id is None or team_id is None else Person(user_id, team_id)
-
-
-async def add_override(
-    conn: Connection, *, rotation: str, user_id: str, begins_at: datetime, ends_at: datetime, by: Person
-) -> int:
-    """The new override's id."""
-    parameters = {
-        "rotation": rotation,
-        "user_id": user_id,
-        "begins_at": begins_at,
-        "ends_at": ends_at,
-        "by_user": by.user_id,
-        "by_team": by.team_id,
-    }
-    row = await (await conn.execute(SQL["add_override"], parameters)).fetchone()
-    assert row is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
-    return int(row[0])
-
-
-async def list_overrides(conn: Connection) -> list[Override]:
-    """Those that hold now or later; of two for the same time the later in the list counts."""
-    return await fetch_all(conn, _to_override, "list_overrides")
-
-
-async def list_overrides_since(conn: Connection, *, since: datetime) -> list[Override]:
-    """Those that ended after `since` too: questions about past shifts need them."""
-    return await fetch_all(conn, _to_override, "list_overrides_since", since=since)
-
-
-async def lock_oncall(conn: Connection) -> None:
-    """Other changes of who is on call wait until this transaction ends."""
-    await conn.execute(SQL["lock_oncall"])
-
-
-async def end_overrides(conn: Connection, *, rotation: str, now: datetime) -> list[int]:
-    """The ids of those that held until now."""
-    rows = await (await conn.execute(SQL["end_overrides"], {"rotation": rotation, "now": now})).fetchall()
-    return [int(number) for (number,) in rows]
-
-
-async def end_override(conn: Connection, *, override_id: int, now: datetime) -> Override | None:
-    """The override as it ended; None when none of this number holds now or later."""
-    return await fetch_one(conn, _to_override, "end_override", override_id=override_id, now=now)
-
-
-async def confirm_override(conn: Connection, *, override_id: int, user_id: str) -> Override | None:
-    """The override, confirmed now or before; None when it has ended, or belongs to another person."""
-    return await fetch_one(conn, _to_override, "confirm_override", override_id=override_id, user_id=user_id)
-
-
-def _to_override(*, by_user: str, by_team: str, **columns: Any) -> Override:
-    return Override(by=Person(by_user, by_team), **columns)
-
-
-async def add_event(
-    conn: Connection,
-    *,
-    incident_id: int,
-    kind: str,
-    text: str,
-    by: Person | None = None,
-    happened_at: datetime | None = None,
-    channel_id: str | None = None,
-    ts: str | None = None,
-) -> int | None:
-    """The event's id; None for a message (`channel_id`, `ts`) that the timeline has. `happened_at` None: now."""
-    parameters = {
-        "incident_id": incident_id,
-        "happened_at": happened_at,
-        "kind": kind,
-        "by_user": by.user_id if by else None,
-        "by_team": by.team_id if by else None,
-        "text": text,
-        "channel_id": channel_id,
-        "ts": ts,
-    }
-    row = await (await conn.execute(SQL["add_event"], parameters)).fetchone()
-    return None if row is None else int(row[0])
-
-
-async def list_own_lines(
-    conn: Connection, *, incident_id: int, kind: str, person: Person, window: timedelta
-) -> list[RepeatedLine]:
-    """What this person wrote of this kind within the window, newest first."""
-    parameters = {"incident_id": incident_id, "kind": kind, "user_id": person.user_id, "window": window}
-    return await fetch_all(conn, RepeatedLine, "list_own_lines", **parameters)
-
-
-async def repeat_line(conn: Connection, *, event_id: int, added: str) -> int:
-    """The line has this at its end, and holds one more; how many further ones it holds."""
-    row = await (await conn.execute(SQL["repeat_line"], {"id": event_id, "added": added})).fetchone()
-    assert row is not None  # noqa: S101 - seen in the same transaction
-    return int(row[0])
-
-
-async def list_events(conn: Connection, incident_id: int, *, limit: int) -> list[IncidentEvent]:
-    """Oldest first, the first `limit` of them."""
-    return await fetch_all(conn, _to_event, "list_events", incident_id=incident_id, limit=limit)
-
-
-async def list_confirming_events(conn: Connection) -> list[IncidentEvent]:
-    """By which people confirm unresolved incidents, or change how severe they are; oldest first."""
-    return await fetch_all(conn, _to_event, "list_confirming_events")
-
-
-async def remove_mark(conn: Connection, *, incident_id: int, channel_id: str, ts: str) -> bool:
-    """Whether the message was in the timeline."""
-    parameters = {"incident_id": incident_id, "channel_id": channel_id, "ts": ts}
-    return await (await conn.execute(SQL["remove_mark"], parameters)).fetchone() is not None
-
-
-def _to_event(*, by_user: str | None, by_team: str | None, **columns: Any) -> IncidentEvent:
-    by = None if by_user is None or by_team is None else Person(by_user, by_team)
-    return IncidentEvent(by=by, **columns)
 
 
 MOST_EVENTS = 500  # of one incident; people write some dozens

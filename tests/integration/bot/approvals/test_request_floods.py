@@ -17,7 +17,7 @@ from bot.types import Actor
 from bot.views.run import run_message
 from bot.views.runs import filed_answer
 from playbooks.model import Risk
-from services.clients.postgres import incidents
+from services.clients.postgres import incident_alerts, incidents
 from services.clients.postgres.approvals import read_lone_start
 from services.clients.postgres.pool import Connection
 from services.domain.errors import OperatorError
@@ -167,7 +167,7 @@ async def join_alert(conn: Connection, incident_id: int, fingerprint: str) -> No
         )
     ).fetchone()
     assert row is not None
-    assert await incidents.join_alert(conn, alert_id=row[0], incident_id=incident_id, line="No ingest")
+    assert await incident_alerts.join_alert(conn, alert_id=row[0], incident_id=incident_id, line="No ingest")
 
 
 async def test_requests_without_an_incident_mention_the_approvers_a_few_times(

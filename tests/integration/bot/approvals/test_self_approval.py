@@ -24,7 +24,7 @@ from bot.views.runs import filed_answer
 from bot.wake_ups import WakeUps
 from playbooks.later import write_start
 from playbooks.model import Risk
-from services.clients.postgres import incidents
+from services.clients.postgres import incidents, timeline
 from services.clients.postgres.approvals import list_open_reviews, read_lone_start
 from services.clients.postgres.notifications import end_notification, list_notifications
 from services.clients.postgres.pool import Connection, Database
@@ -383,7 +383,7 @@ async def test_a_person_elses_acknowledgement_makes_it_an_emergency(
     number = await incidents.create_incident(as_bot, opened_by(ANN))
     approval_service, _ = make_alone()
     ben = Person(BEN.user_id, BEN.team_id)
-    await incidents.add_event(as_bot, incident_id=number, kind="acknowledged", text="took it on", by=ben)
+    await timeline.add_event(as_bot, incident_id=number, kind="acknowledged", text="took it on", by=ben)
 
     run = await file(approval_service, make_plan)
 

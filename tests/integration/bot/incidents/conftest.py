@@ -20,7 +20,7 @@ from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request, Surface
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
-from services.clients.postgres import alerts, incidents, leases
+from services.clients.postgres import alerts, incidents, leases, timeline
 from services.clients.postgres.pool import Database
 from services.clients.slack import Pace, SlackClient
 from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity
@@ -95,7 +95,7 @@ class Books:
         return {key for (key,) in await cur.fetchall()}
 
     async def events(self, number: int = 1) -> list[IncidentEvent]:
-        return await incidents.list_events(self.conn, number, limit=1000)
+        return await timeline.list_events(self.conn, number, limit=1000)
 
     async def kinds(self, number: int = 1) -> list[str]:
         return [event.kind for event in await self.events(number)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.clients.postgres import incidents
+from services.clients.postgres import incident_alerts, incidents
 from services.domain.alerts import AlertChange, KnownCause, Severity
 from services.domain.incidents import IncidentSeverity, IncidentState
 from services.domain.services import Service
@@ -28,7 +28,7 @@ async def test_a_page_opens_an_incident_that_reports_what_the_alert_reports(scen
     assert message.startswith("🔴 ingest is down (0 of 2) since ")
     assert "last 6 min ago" in await books.blocks("incident:1")
     assert await books.notifications() == {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
-    assert [one.alert_id for one in await incidents.list_joined_alerts(books.conn, 1)] == [alert]
+    assert [one.alert_id for one in await incident_alerts.list_joined_alerts(books.conn, 1)] == [alert]
 
 
 async def test_notification_subject_is_the_page_line(scene: Scene, books: Books) -> None:
@@ -323,7 +323,7 @@ async def test_an_alert_that_returns_while_it_is_watched_pages_anew_once_its_inc
     assert (incident.id, incident.pages) == (2, 1)
     assert (incident.opened_at - incident.since).total_seconds() < 120  # not since the alert began, 6 min ago
     assert "incident:2:page:1:webhook:ann" in await books.notifications()
-    assert [one.alert_id for one in await incidents.list_joined_alerts(books.conn, 2)] == [alert]
+    assert [one.alert_id for one in await incident_alerts.list_joined_alerts(books.conn, 2)] == [alert]
 
 
 async def test_hostile_words_of_an_alert_come_out_as_words(scene: Scene, books: Books) -> None:

@@ -13,7 +13,7 @@ from bot.approvals.access import Refused
 from bot.oncall.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
 from bot.oncall.overrides import Desired
 from bot.web.turnstile import MAY_WAIT
-from services.clients.postgres import incidents
+from services.clients.postgres import oncall
 from services.domain.oncall import nobody_is_absent
 from services.domain.people import Person
 from services.domain.secrets import Secret, remember_secrets
@@ -88,7 +88,7 @@ async def test_a_past_override_stays_in_the_calendar(scene: Scene) -> None:
     begins, ends = handover(-2), handover(-2) + HOUR
     by = Person(model.ANN.id, model.TEAM.id)
     async with scene.database.transaction() as conn:
-        await incidents.add_override(
+        await oncall.add_override(
             conn, rotation="primary", user_id=model.OLIVIA.id, begins_at=begins, ends_at=ends, by=by
         )
 

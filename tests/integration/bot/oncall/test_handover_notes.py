@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.approvals.access import Refused
 from bot.oncall.handover_notes import HandoverNotes
-from services.clients.postgres import alerts, incidents
+from services.clients.postgres import alerts, oncall
 from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity
 from services.domain.oncall import Level, Schedule
@@ -75,7 +75,7 @@ async def test_an_override_that_ends_by_itself_is_a_turn(scene: Scene, books: Bo
     scene.reschedule(handed_over(10 * HOUR))
     by = Person(model.ANN.id, model.TEAM.id)
     async with scene.database.transaction() as conn:
-        await incidents.add_override(
+        await oncall.add_override(
             conn, rotation="primary", user_id=model.OLIVIA.id, begins_at=ended - HOUR, ends_at=ended, by=by
         )
 

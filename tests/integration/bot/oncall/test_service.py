@@ -12,7 +12,7 @@ import pytest
 from bot.approvals.access import Refused
 from bot.oncall.overrides import Desired, SlackOnly
 from bot.oncall.shift_reminders import ShiftReminders
-from services.clients.postgres import incidents
+from services.clients.postgres import oncall
 from services.domain.channels import Channel
 from services.domain.oncall import Level, Schedule, holder
 from services.domain.rotations import Rotation
@@ -38,7 +38,7 @@ def handover(days: int) -> datetime:
 
 async def on_call(scene: Scene, at: datetime) -> str:
     async with scene.database.read() as conn:
-        found = holder(daily(), "primary", at, await incidents.list_overrides(conn))
+        found = holder(daily(), "primary", at, await oncall.list_overrides(conn))
     return found.slack if found else ""
 
 

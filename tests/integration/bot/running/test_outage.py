@@ -18,7 +18,7 @@ from bot.app import Bot
 from bot.config.timing import OutageSettings
 from bot.outage.pages import ACKNOWLEDGED
 from bot.views.outage import ACKNOWLEDGE
-from services.clients.postgres import alerts, incidents
+from services.clients.postgres import alerts, incidents, timeline
 from services.clients.slack import SlackClient
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.oncall import Schedule
@@ -123,7 +123,7 @@ async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     assert [one.at for one in decisions] == sorted(one.at for one in decisions)
     assert decisions[0].reason == "default by webhook, while the database was down"
     assert "the last leader announced it in Slack" in decisions[1].reason
-    events = await incidents.list_events(as_bot, number, limit=10)
+    events = await timeline.list_events(as_bot, number, limit=10)
     assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]
 
 

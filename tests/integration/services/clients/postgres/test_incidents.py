@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from services.clients.postgres import incidents
-from services.clients.postgres.alerts import open_alert
 from services.clients.postgres.pool import Connection, Database
-from services.domain.alerts import Alert, AlertState, KnownCause, Severity
+from services.domain.alerts import KnownCause
 from services.domain.errors import SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, NewIncident
 from services.domain.people import Person
-from services.domain.services import Service
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
 CHAIN: Mapping[str, Any] = {"levels": []}
@@ -31,17 +29,6 @@ NEW = NewIncident(
 )
 SOON = timedelta(minutes=5)
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
-ALERT = Alert(
-    fingerprint="heartbeats.ingest",
-    rule="heartbeats",
-    state=AlertState.PENDING,
-    severity=Severity.PAGE,
-    service=Service.INGEST,
-    title="No ingest",
-    detail="",
-    since=BEFORE,
-    opened_at=BEFORE,
-)
 
 
 async def read(conn: Connection, incident_id: int) -> Incident:
@@ -243,82 +230,3 @@ async def test_two_replicas_write_a_page_once(database: Database) -> None:
             )
 
     assert sorted(await asyncio.gather(*[page() for _ in range(10)])) == [False] * 9 + [True]
-
-
-async def test_an_alert_belongs_to_the_incident_that_it_joined_last(as_bot: Connection) -> None:
-    alert = await open_alert(as_bot, ALERT)
-    first, second = await incidents.create_incident(as_bot, NEW), await incidents.create_incident(as_bot, NEW)
-
-    assert await incidents.join_alert(as_bot, alert_id=alert, incident_id=first, line="ingest 0 of 2")
-    await incidents.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="ingest 2 of 2")
-    assert await incidents.join_alert(as_bot, alert_id=alert, incident_id=second, line="ingest 1 of 2")
-    assert not await incidents.join_alert(as_bot, alert_id=alert + 1, incident_id=first, line="no such alert")
-
-    joined = await incidents.read_joined_alert(as_bot, alert)
-    assert joined is not None
-    assert (joined.incident_id, joined.line, joined.cleared_at) == (second, "ingest 1 of 2", None)
-    assert (joined.since, joined.fingerprint) == (BEFORE, "heartbeats.ingest")
-    assert await incidents.list_joined_alerts(as_bot, first) == []
-    assert await incidents.list_alerts_of_open_incidents(as_bot) == [joined]
-
-
-async def test_an_alert_changes_its_words_and_ends_once(as_bot: Connection) -> None:
-    alert = await open_alert(as_bot, ALERT)
-    number = await incidents.create_incident(as_bot, NEW)
-    await incidents.join_alert(as_bot, alert_id=alert, incident_id=number, line="0 of 2")
-
-    assert await incidents.change_alert_line(as_bot, alert_id=alert, line="1 of 2") == number
-    assert await incidents.change_alert_line(as_bot, alert_id=alert, line="1 of 2") is None
-    assert await incidents.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="2 of 2") == number
-    assert await incidents.clear_alert(as_bot, alert_id=alert, at=BEFORE, line="2 of 2") is None
-
-    (joined,) = await incidents.list_joined_alerts(as_bot, number)
-    assert (joined.line, joined.cleared_at) == ("2 of 2", BEFORE)
-
-
-async def test_a_message_is_in_the_timeline_once_until_the_mark_is_taken_off(as_bot: Connection) -> None:
-    number = await incidents.create_incident(as_bot, NEW)
-
-    async def mark(person: Person) -> bool:
-        event = await incidents.add_event(
-            as_bot, incident_id=number, kind="marked", text="it was DNS", by=person, channel_id="C1", ts="1.2"
-        )
-        return event is not None
-
-    assert [await mark(ANN), await mark(BEN)] == [True, False]
-    assert await incidents.remove_mark(as_bot, incident_id=number, channel_id="C1", ts="1.2")
-    assert await incidents.list_events(as_bot, number, limit=10) == []
-    assert not await incidents.remove_mark(as_bot, incident_id=number, channel_id="C1", ts="1.2")
-
-
-async def test_the_timeline_is_in_the_order_in_which_things_happened(as_bot: Connection) -> None:
-    number = await incidents.create_incident(as_bot, NEW)
-    await incidents.add_event(as_bot, incident_id=number, kind="acknowledged", text="taken on", by=ANN)
-    await incidents.add_event(as_bot, incident_id=number, kind="marked", text="earlier", by=BEN, happened_at=BEFORE)
-
-    events = await incidents.list_events(as_bot, number, limit=10)
-
-    assert [(event.text, event.by) for event in events] == [("earlier", BEN), ("taken on", ANN)]
-
-
-async def test_overrides_are_there_until_they_end(as_bot: Connection) -> None:
-    now = datetime.now(UTC)
-
-    async def stand_in(rotation: str, begins: timedelta, ends: timedelta) -> int:
-        return await incidents.add_override(
-            as_bot, rotation=rotation, user_id="U2", begins_at=now + begins, ends_at=now + ends, by=ANN
-        )
-
-    hour = timedelta(hours=1)
-    await stand_in("primary", -2 * hour, -hour)
-    running, later = await stand_in("primary", -hour, hour), await stand_in("primary", hour, 2 * hour)
-    other = await stand_in("secondary", -hour, hour)
-
-    assert [one.id for one in await incidents.list_overrides(as_bot)] == [running, later, other]
-    assert await incidents.end_overrides(as_bot, rotation="primary", now=now) == [running]
-    assert [one.id for one in await incidents.list_overrides(as_bot)] == [later, other]
-    taken_back = await incidents.end_override(as_bot, override_id=later, now=now)
-    assert taken_back is not None
-    assert (taken_back.begins_at, taken_back.ends_at) == (now, now)
-    assert await incidents.end_override(as_bot, override_id=later, now=now) is None
-    assert [one.id for one in await incidents.list_overrides(as_bot)] == [other]

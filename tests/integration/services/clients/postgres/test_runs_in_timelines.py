@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.clients.postgres import incidents, runs
+from services.clients.postgres import incidents, runs, timeline
 from services.clients.postgres.pool import Connection
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.people import Person
@@ -22,7 +22,7 @@ async def open_one(conn: Connection, *services: str) -> int:
 
 
 async def reported(conn: Connection, number: int) -> list[str]:
-    return [event.text for event in await incidents.list_events(conn, number, limit=100)]
+    return [event.text for event in await timeline.list_events(conn, number, limit=100)]
 
 
 async def test_each_state_of_a_run_is_a_line(as_bot: Connection, new_run: NewRun) -> None:
@@ -32,7 +32,7 @@ async def test_each_state_of_a_run_is_a_line(as_bot: Connection, new_run: NewRun
     assert run_id is not None
     await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
 
-    events = await incidents.list_events(as_bot, number, limit=100)
+    events = await timeline.list_events(as_bot, number, limit=100)
     assert [event.text for event in events] == [
         f"asked for run {run_id}: {new_run.title}",
         f"cancelled: run {run_id}: {new_run.title}",
