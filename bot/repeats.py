@@ -1,7 +1,7 @@
 """Bounds what one person can repeat that others are notified of: pages, changes of who is on call, follow-ups, drills.
 
-Acknowledging, resolving, raising a severity and the emergency stop are never refused. What is refused is said to its
-requester; another person can still do it.
+Acknowledging, resolving, raising a severity and the emergency stop are never refused. A refusal is about one person;
+another one can still act.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST: Mapping[str, int] = {  # by the audit event; of one incident where it has 
 async def refuse_repeat(
     conn: Connection, person: Person, event: str, incident: Incident | None = None
 ) -> Refused | None:
-    """Why this person does it not once more now; None where they may. In the transaction that would do it."""
+    """Return why this person may not do it once more now; None if they may. Call it in the transaction that does it."""
     most = MOST.get(event)
     if most is None:
         return None
@@ -51,7 +51,7 @@ async def refuse_repeat(
 
 
 async def check_repeat(conn: Connection, person: Person, event: str, *, failed: str) -> None:
-    """Raises OperatorError, which says `failed`, where this person may not do it once more now."""
+    """Raise OperatorError, with `failed` as its first words, if this person may not do it once more now."""
     refused = await refuse_repeat(conn, person, event)
     if refused is not None:
         raise OperatorError(failed, why=refused.why, what_next=refused.what_next)

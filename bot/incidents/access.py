@@ -17,7 +17,7 @@ def may_open(person: Person | None, people: People) -> Verdict:
     return Refused(outsider, "Ask a member of our workspace to open it.") if outsider else Allowed()
 
 
-OPENED_AT_MOST, OPENED_WITHIN = 3, timedelta(minutes=10)  # each may page people, ahead of what is worse
+OPENED_AT_MOST, OPENED_WITHIN = 3, timedelta(minutes=10)  # each may page people, and delay a worse one
 
 
 def is_limited(person: Person, people: People, responders: Collection[str]) -> bool:
@@ -30,7 +30,7 @@ def is_limited(person: Person, people: People, responders: Collection[str]) -> b
 
 
 def may_open_another(recent: Sequence[int], responders: Collection[str]) -> Verdict:
-    """Judge a person who is no responder. `recent`: the ids of those that they opened within OPENED_WITHIN."""
+    """Judge a non-responder. `recent`: the ids of the incidents that they opened within OPENED_WITHIN."""
     if len(recent) < OPENED_AT_MOST:
         return Allowed()
     minutes = int(OPENED_WITHIN.total_seconds() // 60)

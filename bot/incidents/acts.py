@@ -1,4 +1,4 @@
-"""What is done to an incident, each in the caller's transaction, with its timeline, messages and pages."""
+"""The acts of people on an incident, each in the caller's transaction, with its timeline, messages and pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAUSE_LIMIT = 500  # characters
 
 @dataclass(frozen=True)
 class Done:
-    """It happened. `words` say what, for the one who did it."""
+    """The outcome of an act that happened. `words` report it to the person who did it."""
 
     incident: Incident
     words: str
@@ -30,8 +30,10 @@ class Done:
 
 @dataclass(frozen=True)
 class Joined:
-    """An incident about it was open already: what was reported is in its thread and its timeline. `is_repeated`: in a
-    line that the reporter had."""
+    """The outcome of a report about an incident that is open already: the report is in its thread and its timeline.
+
+    `is_repeated`: it was added to a line that the reporter had.
+    """
 
     incident: Incident
     title: str
@@ -43,7 +45,7 @@ Outcome = Done | Joined | Refused
 
 
 async def find(conn: Connection, incident_id: int) -> Incident:
-    """The incident, locked until the transaction ends. Raises UsageError when there is none of this number."""
+    """Return the incident, locked until the transaction ends. Raises UsageError if none has this number."""
     await incidents.lock_incident(conn, incident_id)
     incident = await incidents.read_incident(conn, incident_id)
     if incident is None:
@@ -63,7 +65,7 @@ async def begin(
     services: Sequence[str],
     person: Person | None,
 ) -> Done:
-    """A new incident opened by hand, and its first page."""
+    """Open an incident by hand, and page its first level."""
     incident = await incident_store.open(
         conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
     )
@@ -74,7 +76,7 @@ async def begin(
 async def join(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None, title: str
 ) -> Joined:
-    """Add a report to the incident that is open about it, in the reporter's words."""
+    """Add a report to the open incident that it is about, in the reporter's words."""
     reported = plain(title, limit=CAUSE_LIMIT)
     is_repeated = await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
     alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
@@ -84,8 +86,10 @@ async def join(
 async def acknowledge(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, *, words: str = ""
 ) -> Outcome:
-    """The person owns it now, and paging stops. The former owner is notified. `words`: how they did it, when not by
-    saying so."""
+    """Assign the incident to the person and stop paging; a former owner is notified.
+
+    `words`: for the timeline, if they did it otherwise than by *Acknowledge*, as by the link of a page.
+    """
     if incident.state is IncidentState.RESOLVED:
         return over(incident)
     before = incident.acknowledged_by
@@ -110,7 +114,7 @@ async def acknowledge(
 async def escalate(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None
 ) -> Outcome:
-    """The next level is paged now, also if it is acknowledged: more people are needed."""
+    """Page the next level now, also if the incident is acknowledged: more people are needed."""
     if incident.state is IncidentState.RESOLVED:
         return over(incident)
     if incident.state is IncidentState.ACKNOWLEDGED:
@@ -129,13 +133,13 @@ async def escalate(
 async def resolve(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, cause: str
 ) -> Outcome:
-    """It is resolved. Once this has committed nothing more is sent about it."""
+    """Resolve the incident. Once this has committed, nothing more is sent about it."""
     cause = plain(cause, limit=CAUSE_LIMIT)
     if not await incidents.resolve_incident(conn, incident_id=incident.id, person=person, cause=cause):
         return over(incident)
     incident = await _reread(conn, incident)
     await paging.cancel_pages(conn, incident)
-    # The root message says so, and why.
+    # The root message shows it, with the cause.
     await incident_store.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
     await messages.remove_buttons(conn, key=diagnosis_key(incident))
     return Done(await incident_store.notify_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
@@ -144,7 +148,7 @@ async def resolve(
 async def change_severity(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, severity: IncidentSeverity
 ) -> Outcome:
-    """It is worse, or less bad, than it seemed: people are called from now on, or no longer."""
+    """Change the severity; people are paged from now on, or no longer, as the new one requires."""
     if not await incidents.change_severity(conn, incident_id=incident.id, severity=severity):
         return (
             over(incident)
@@ -153,7 +157,7 @@ async def change_severity(
         )
     before, paged_before, incident = incident.severity, pages_people(incident), await _reread(conn, incident)
     effect = "it pages people" if pages_people(incident) else "it pages no one"
-    await incident_store.record(  # `changed_severity` reads it
+    await incident_store.record(  # `changed_severity` parses this line
         conn,
         incident,
         "severity",
@@ -170,7 +174,7 @@ async def change_severity(
 
 
 def over(incident: Incident) -> Refused:
-    """Nothing leaves `resolved`: a later attempt shows who ended it."""
+    """Refuse an act on a resolved incident, and name the person who resolved it."""
     who = f" by {mention(incident.resolved_by.user_id)}" if incident.resolved_by else ""
     return Refused(f"incident {incident.id} is resolved{who}", "`incident open <what>` opens a new one.")
 

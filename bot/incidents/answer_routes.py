@@ -1,7 +1,7 @@
-"""The addresses behind an answer on the phone: one-time links, and PagerDuty's webhook.
+"""Routes for answers on the phone: one-time links, and PagerDuty's webhook.
 
-A link shows one page with one button on GET, so that a mail scanner acknowledges nothing, and acts on POST. A stranger
-learns nothing: what is unknown, used or expired has the same page.
+GET on a link shows one page with one button, so that a mail scanner acknowledges nothing; POST acts. A stranger learns
+nothing: an unknown, used or expired link has the same page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOKEN = re.compile(r"[0-9a-f]{32}\Z")
 
 
 def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
-    """GET shows, POST acknowledges. 503 for what can't be looked up now, which may be a good link."""
+    """Add the one-time links: GET shows, POST acknowledges. 503 if a link, perhaps a valid one, can't be looked up."""
     guesses, turnstile = Guesses(WRONG_A_MINUTE, ANSWER_PATH), Turnstile()
 
     async def respond(token: str, ask: Callable[[str], Awaitable[AnswerPage | None]]) -> HTMLResponse:
@@ -61,7 +61,7 @@ def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
 
 
 def add_pagerduty_hook(app: FastAPI, answers: PhoneAnswers, secrets: Sequence[Secret]) -> None:
-    """Nothing is parsed before the signature fits. 503 while the database is away: PagerDuty repeats the event."""
+    """Add PagerDuty's webhook. Parses signed bodies only. 503 without a database: PagerDuty repeats the event."""
     guesses = Guesses(WRONG_A_MINUTE, "/hooks/pagerduty")
 
     @app.post("/hooks/pagerduty")

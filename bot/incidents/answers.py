@@ -1,7 +1,7 @@
 """Answers from outside Slack: a one-time link in an e-mail or a webhook page, and the events of PagerDuty.
 
-Each is one transaction under the incident's lock, as an answer in Slack is: paging stops with it. Slack is not asked:
-who has the link of a page was paged by it, and PagerDuty signs what it reports.
+Each is one transaction under the incident's lock, like an answer in Slack, and stops paging. Slack is not asked for
+permission: a person who has the link of a page was paged by it, and PagerDuty signs its events.
 """
 
 from __future__ import annotations
@@ -29,22 +29,23 @@ from services.domain.people import Person, outsider
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT_S = 15.0  # a page that is being posted is waited for
+TIMEOUT_S = 15.0  # the transaction waits for a page that is being posted
 LOOKUP_S = 2.0
 PAGERDUTY = "PagerDuty"
 _IN_SLACK = (Channel.MENTION, Channel.DIRECT)
 
 
 def nowhere() -> str | None:
-    """What is not known of the workspace."""
+    """Stand in for a fact about the workspace that is not known: always None."""
     return None
 
 
 @dataclass(frozen=True)
 class Accounts:
-    """Who is who. `emails`: `{address of an e-mail target, in small letters: its name}`. `team`, `workspace_url`: of
-    our Slack workspace, None until Slack reported them. `pagerduty`: reads a person's address there, None without a
-    token.
+    """The data by which answers from outside Slack are matched to people.
+
+    `emails`: `{address of an e-mail target, in small letters: its name}`. `team`, `workspace_url`: of our Slack
+    workspace, None until Slack reported them. `pagerduty`: reads a person's address there, None without a token.
     """
 
     emails: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class Accounts:
 
 
 class PhoneAnswers:
-    """One for the process."""
+    """Takes answers by one-time link and by PagerDuty event; one per process."""
 
     def __init__(self, database: Database, incident_store: IncidentStore, accounts: Accounts) -> None:
         self._database = database
@@ -67,7 +68,7 @@ class PhoneAnswers:
             await self._accounts.pagerduty.aclose()
 
     async def show(self, token: str) -> AnswerPage | None:
-        """What the link shows; nothing changes. None: it is not valid. Raises SourceError."""
+        """Return the page of a link; nothing changes. None if the link is not valid. Raises SourceError."""
         async with self._database.read(timeout_s=LOOKUP_S) as conn:
             link = await answers.find_page_link(conn, token=token)
             incident = await incidents.read_incident(conn, link.incident_id) if link else None
@@ -76,10 +77,10 @@ class PhoneAnswers:
             return await self._page(conn, link, incident, await self._paged_person(conn, link, incident))
 
     async def acknowledge(self, token: str) -> AnswerPage | None:
-        """The paged person is assigned, once per link. None: the link is not valid.
+        """Assign the paged person, once per link; return the page to show. None if the link is not valid.
 
-        If the answer to the COMMIT is lost, it is done once more, which shows what the first time did. Raises
-        SourceError; its `outcome_unknown` is about both.
+        If the answer to the COMMIT is lost, a second attempt finds out what the first one did. Raises SourceError; its
+        `outcome_unknown` is about both attempts.
         """
         try:
             return await self._acknowledge(token)
@@ -109,7 +110,7 @@ class PhoneAnswers:
         return page
 
     async def on_event(self, event: PagerEvent) -> None:
-        """Make the incident stand as the pager's alert does. What is not ours, old or repeated changes nothing.
+        """Bring the incident to the state of the pager's alert. Foreign, old and repeated events change nothing.
 
         Raises SourceError.
         """
@@ -145,7 +146,7 @@ class PhoneAnswers:
         await _audit(conn, event.action.value, incident, person, {"by": "pagerduty", "event": event.id})
 
     async def _act(self, conn: Connection, event: PagerEvent, incident: Incident, person: Person | None) -> str | None:
-        """The user id of whom it assigned."""
+        """Apply the event; return the user id of the person whom it assigned."""
         store = self._incident_store
         match event.action:
             case PagerAction.RESOLVED if person is not None:
@@ -164,7 +165,7 @@ class PhoneAnswers:
         return None
 
     async def _person_of(self, user: PagerUser) -> Person:
-        """By the e-mail address where it is that of one person in the on-call file; else as PagerDuty names them."""
+        """Match the user by e-mail address to one person in the on-call file; else use the name that PagerDuty has."""
         api, schedule, team = self._accounts.pagerduty, self._incident_store.place.schedule, self._accounts.team()
         if api is None or schedule is None or team is None:
             return outsider(PAGERDUTY, user.name)
@@ -178,7 +179,7 @@ class PhoneAnswers:
         return Person(found[0].slack, team) if len(found) == 1 else outsider(PAGERDUTY, user.name)
 
     async def _paged_person(self, conn: Connection, link: PageLink, incident: Incident) -> Person:
-        """Whom the page was for; the name of its target where it is not one person's."""
+        """Return the person for whom the page was, or one named after its target if that is not a single person's."""
         levels = decode_chain(incident.chain).levels
         pages = await incidents.list_pages(conn, incident.id)
         level = next((levels[one.level] for one in pages if one.number == link.page_number), None)
@@ -212,7 +213,7 @@ class PhoneAnswers:
 
 
 def _slack_id(level: ChainLevel, link: PageLink) -> str | None:
-    """Of the one person whom this target reaches; None where it belongs to no single person."""
+    """Return the Slack id of the one person whom this target reaches; None if it is not a single person's."""
     names = {one.who for one in level.targets if (one.channel, one.address) == (link.channel, link.target)}
     ids = {one.address for one in level.targets if one.who in names and one.channel in _IN_SLACK}
     return ids.pop() if len(names) == 1 and len(ids) == 1 else None

@@ -1,4 +1,4 @@
-"""What an incident requires of one person right now; pure."""
+"""Assignments: an incident that requires something of one person right now; pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.domain.incidents import Incident, IncidentState
 
 
 class Asked(StrEnum):
-    """What is asked of a person, the most urgent first."""
+    """Requests to a person about an incident, the most urgent first."""
 
     ACKNOWLEDGE = "acknowledge"  # they are being paged
     WORK = "work"  # they acknowledged it, and it is not over
@@ -20,14 +20,14 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True)
 class Assignment:
-    """One incident, and what it asks of the person."""
+    """An incident, and the request to the person."""
 
     incident: Incident
     asked: Asked
 
 
 def assignments_of(user_id: str, groups: Collection[str], incidents: Iterable[Incident]) -> list[Assignment]:
-    """What these unresolved incidents ask of a user, the most urgent first. `groups`: the Slack groups they are in."""
+    """List a user's assignments among unresolved incidents, most urgent first. `groups`: the user's Slack groups."""
     found = [Assignment(one, asked) for one in incidents if (asked := _asked(one, user_id, {user_id, *groups}))]
     return sorted(found, key=lambda assignment: list(Asked).index(assignment.asked))
 
@@ -35,9 +35,9 @@ def assignments_of(user_id: str, groups: Collection[str], incidents: Iterable[In
 def is_to_be_taken(
     incident: Incident, services: Collection[str], addresses: Collection[str], *, responds: bool
 ) -> bool:
-    """Whether work on these services (full names) acknowledges an open incident for the person with these Slack ids.
+    """True if work on these services (full names) acknowledges an open incident for the person with these Slack ids.
 
-    Of one that pages people it is theirs; of one that has paged no one it is any responder's who works on its service.
+    An incident that paged people counts for those people; one that paged no one counts for each responder.
     """
     if incident.state is not IncidentState.OPEN or incident.cleared_at is not None or not incident.covers(services):
         return False
@@ -57,7 +57,7 @@ def _asked(incident: Incident, user_id: str, addresses: Collection[str]) -> Aske
 
 
 def _is_paged(incident: Incident, addresses: Collection[str]) -> bool:
-    """Whether one of the levels that were paged so far reaches one of these addresses."""
+    """True if a level that was paged so far reaches one of these addresses."""
     levels = decode_chain(incident.chain).levels
     called = min(incident.pages, len(levels))
     paged = [levels[(incident.next_level - back) % len(levels)] for back in range(1, called + 1)]

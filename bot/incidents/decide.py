@@ -1,4 +1,4 @@
-"""What an incident does next: page people, remind its owner, reopen, or take a pager's answer; pure."""
+"""Decides the next action of an incident: page people, remind its owner, reopen, take a pager's answer; pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.incidents import Incident, IncidentState, JoinedAlert
 
 @dataclass(frozen=True)
 class PageLevel:
-    """Page this level, the `number`-th page (1, 2 …) of the incident; `index`: of the level in the chain, from 0."""
+    """Page this level. `number`: of the page in the incident, from 1; `index`: of the level in the chain, from 0."""
 
     number: int
     index: int
@@ -23,31 +23,31 @@ class PageLevel:
 
 @dataclass(frozen=True)
 class Remind:
-    """No activity for a while: ask its owner. `due_in` is how long to wait for an answer, if at all."""
+    """Ask the owner after no activity for a while. `due_in`: how long to wait for an answer; None is not to wait."""
 
     due_in: timedelta | None
 
 
 @dataclass(frozen=True)
 class TakeBack:
-    """The reminder got no answer: it is open again, and people are paged."""
+    """Reopen the incident and page people: the reminder got no answer."""
 
 
 @dataclass(frozen=True)
 class Rest:
-    """There is nothing to wait for until something changes."""
+    """Do nothing until something changes."""
 
 
 Action = PageLevel | Remind | TakeBack | Rest
 
 
 def pages_people(incident: Incident) -> bool:
-    """Whether it pages people: it is severe enough, and has not cleared."""
+    """True if the incident is severe enough to page people, and has not cleared."""
     return incident.severity.pages_people and incident.cleared_at is None
 
 
 def next_page(incident: Incident, chain: Chain) -> PageLevel | None:
-    """Whom to page next; None when the chain has no one."""
+    """Return the next level to page; None if the chain has no one."""
     level = chain.level(incident.next_level)
     if level is None:
         return None
@@ -55,10 +55,10 @@ def next_page(incident: Incident, chain: Chain) -> PageLevel | None:
 
 
 def due_in(incident: Incident, chain: Chain, now: datetime) -> timedelta | None:
-    """How long until something is due (zero: now); None when nothing is by itself.
+    """Return the time until the next action is due (zero: now); None if none is due without a change.
 
-    A wait that is longer than any was stored before the database's clock stepped back. It has ended: no one waits for
-    the next level for as long as the clock was wrong.
+    A wait that is longer than the chain's longest was stored before the database's clock stepped back. It counts as
+    ended, so that no level is paged late by the clock's error.
     """
     if incident.due_at is None:
         return None
@@ -73,7 +73,7 @@ def _longest_wait(incident: Incident, chain: Chain) -> timedelta:
 
 
 def decide(incident: Incident, chain: Chain, now: datetime) -> Action | None:
-    """None: nothing is due yet."""
+    """Return the action that is due now; None if none is."""
     if incident.state is IncidentState.RESOLVED or due_in(incident, chain, now) != timedelta():
         return None
     if incident.state is IncidentState.OPEN and pages_people(incident):
@@ -87,11 +87,11 @@ def decide(incident: Incident, chain: Chain, now: datetime) -> Action | None:
 
 
 def find_joined(event: AlertEvent, incidents: Sequence[Incident], alerts: Sequence[JoinedAlert]) -> Incident | None:
-    """The unresolved incident to which an alert belongs: of the same cause, else about the same service; the oldest.
+    """Return the oldest unresolved incident with the same cause as the alert, else about the same service.
 
     Alerts of the same fingerprint, the same message or the same outage have the same cause. `alerts`: of these
     incidents. An incident that names several services or none is joined by its cause only, and so is one that pages
-    no one: people have to hear of what is new.
+    no one: people have to hear of new problems.
     """
     same_cause = {
         alert.incident_id
@@ -109,12 +109,12 @@ def find_joined(event: AlertEvent, incidents: Sequence[Incident], alerts: Sequen
     return next(iter([*by_cause, *by_service]), None)
 
 
-OLDEST_EVENT = timedelta(hours=1)  # PagerDuty repeats an event for as long as that at most, and a replay is older
+OLDEST_EVENT = timedelta(hours=1)  # PagerDuty repeats an event for 1 h at most; an older one is a replay
 CLOCKS_DIFFER = timedelta(minutes=5)  # the pager's clock and ours, at most
 
 
 def why_ignored(event: PagerEvent, incident: Incident, history: PagerHistory, now: datetime) -> str | None:
-    """Why a pager's event changes nothing; None when it counts. Its sender is known, and it was not received before."""
+    """Return why a pager's event changes nothing; None if it counts. The caller has checked sender and repetition."""
     if incident.state is IncidentState.RESOLVED:
         return "the incident is resolved"
     if not now - OLDEST_EVENT <= event.at <= now + CLOCKS_DIFFER:
@@ -131,13 +131,15 @@ def why_ignored(event: PagerEvent, incident: Incident, history: PagerHistory, no
 
 
 def _at_the_latest(stored: datetime, now: datetime) -> datetime:
-    """When it was. A time that lies ahead was stored before the database's clock stepped back: what a
-    pager reports of the last minutes counts as newer."""
+    """Return a stored time, or one just before `now` if it lies ahead.
+
+    A time ahead was stored before the database's clock stepped back; a pager's event of the last minutes is newer.
+    """
     return stored if stored <= now else now - CLOCKS_DIFFER
 
 
 def _why_not_reopened(event: PagerEvent, incident: Incident, history: PagerHistory, now: datetime) -> str | None:
-    """A timeout of the pager counts for those who acknowledged there: who works in Slack answers reminders here."""
+    """A timeout of the pager counts only for owners who acknowledged there; others answer the reminders in Slack."""
     owner = incident.acknowledged_by
     if owner is None or incident.acknowledged_at is None:
         return "no one is assigned"
@@ -151,7 +153,7 @@ def _why_not_answered(event: PagerEvent, incident: Incident) -> str | None:
         case PagerAction.REASSIGNED:
             return "it names no person" if event.assignee is None else None
         case _ if event.by is None:
-            return "no person did it"  # our own call, as the pager reports it
+            return "no person did it"  # our own request, as the pager reports it
         case PagerAction.ACKNOWLEDGED if incident.state is IncidentState.ACKNOWLEDGED:
             return "it is acknowledged already"
         case _:

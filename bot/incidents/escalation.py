@@ -1,6 +1,6 @@
 """Pages people when they are due, and reopens incidents whose owner does not respond. Runs on the leader only.
 
-It sleeps until the next incident is due, or until one changes; each step is written before anything is sent.
+The task sleeps until the next incident is due, or until one changes; each step is stored before anything is sent.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from services.domain.text import dated_time
 
 logger = logging.getLogger(__name__)
 
-CHECK_AGAIN_AFTER = timedelta(seconds=30)  # so much later a page goes out that waited because all was fine
-TIMEOUT_S = 15.0  # a call that is being posted is waited for
+CHECK_AGAIN_AFTER = timedelta(seconds=30)  # delay of a page while the alerts are fine and only watched
+TIMEOUT_S = 15.0  # the transaction waits for a page that is being posted
 
 
 class Escalation(PeriodicTask):
-    """Pages the next level, reminds the owner, or unassigns one who stays silent, when that is due."""
+    """Pages the next level, reminds the owner, or unassigns an owner who does not respond."""
 
     name = "escalation"
     late_after_s = 90.0  # three polls while nothing is due
@@ -39,7 +39,7 @@ class Escalation(PeriodicTask):
         self._wake_ups = incident_store.wake_ups
 
     async def tick(self, fence: Fence) -> float:
-        """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
+        """Do what is due; return the seconds until the next look. Raises SourceError while the database is away."""
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)
             if not unresolved:
@@ -56,7 +56,7 @@ class Escalation(PeriodicTask):
         return 0.0 if due else min([*waits.values(), self._wake_ups.poll_s])
 
     async def _step(self, conn: Connection, number: int) -> None:
-        """Its next action now: it may have been acknowledged since it was read."""
+        """Decide again under the lock and act: the incident may have been acknowledged since it was read."""
         now = await incidents.lock_incident(conn, number)
         incident = await incidents.read_incident(conn, number)
         if now is None or incident is None:
@@ -65,7 +65,7 @@ class Escalation(PeriodicTask):
         logger.info("incident %d: %s", number, type(action).__name__)
         match action:
             case PageLevel() if incident.pages and is_calm(await incident_alerts.list_joined_alerts(conn, number)):
-                # They were paged for it; no page says that it is fine. When it fires again the next one goes out.
+                # People were paged for it; no page reports that it is fine. If it fires again, the next page goes out.
                 await incidents.set_due(conn, incident_id=number, due_in=CHECK_AGAIN_AFTER)
             case PageLevel():
                 reason = "not acknowledged yet" if incident.pages else "it was opened"

@@ -1,4 +1,4 @@
-"""What an alert does to incidents: it opens or joins one, changes its text, and stops its pages when it is over."""
+"""Routes alerts to incidents: an alert opens or joins one, changes its text, and stops its pages when it is over."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from services.domain.people import Person
 
 
 class AlertRouting:
-    """`on_alert` is for the watch: it runs in the transaction that stores the alert's new state."""
+    """Routes alerts to incidents. The evaluator calls `on_alert` in the transaction that stores the alert's state."""
 
     def __init__(self, incident_store: IncidentStore) -> None:
         self._incident_store = incident_store
 
     async def on_alert(self, conn: Connection, event: AlertEvent) -> None:
-        """Severity `page` opens an incident, or joins one; alerts that belong to one are posted in its thread."""
+        """Open or join an incident for severity `page`; update thread and root message of one that has the alert."""
         if event.change is AlertChange.RESOLVED:
             await self._over(conn, event)
             return
@@ -44,7 +44,7 @@ class AlertRouting:
             await self._fired(conn, event)
 
     async def _fired(self, conn: Connection, event: AlertEvent, since: datetime | None = None) -> None:
-        """`since`: when the trouble began, if the alert itself began earlier."""
+        """Join or open an incident. `since`: when the problem began, if the alert itself began earlier."""
         incident = await self._find(conn, event)
         if incident is None:
             await self._open(conn, event, since)
@@ -53,16 +53,16 @@ class AlertRouting:
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
         words = f"{'firing again' if was_over else 'also firing'}: {event.title}"
-        # The root message shows it; who is called reads that, and who has it already has to notice what is new.
+        # The root message shows it, which paged people read; an owner has to notice a new problem.
         firing = [alert.fingerprint for alert in known if alert.cleared_at is None]
         is_same = is_same_outage(event.fingerprint, firing)
         is_new = incident.state is IncidentState.ACKNOWLEDGED and not is_same
-        # What came back before may be the other half of an outage of which the thread knows.
+        # An alert that came back before may be the other half of an outage that the thread shows.
         returned = event.again and (not is_same or any(one.fingerprint == event.fingerprint for one in known))
         is_news = was_over or returned or is_new
         await self._incident_store.record(conn, incident, "joined", words, in_thread=is_news)
         incident = await self._incident_store.update_message(conn, incident.id)
-        if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
+        if event.again and (was_over or incident.due_at is None):  # paged people are not paged again at once
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
         elif was_over and incident.state is IncidentState.OPEN:
             await paging.page_next(self._incident_store, conn, incident, "firing again")
@@ -95,10 +95,10 @@ class AlertRouting:
             return
         await self._incident_store.update_message(conn, incident.id)
         if is_calm(await incident_alerts.list_joined_alerts(conn, incident.id)):
-            await messages.remove_buttons(conn, key=diagnosis_key(incident))  # its remedy was for what is fine now
+            await messages.remove_buttons(conn, key=diagnosis_key(incident))  # their alert is fine now
 
     async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
-        """A silence of its last alert is on purpose: no one is paged until the silence has ended."""
+        """Stop paging once the last firing alert is silenced, until the silence has ended."""
         incident = await _lock(conn, incident_id)
         if incident is None or incident.state is not IncidentState.OPEN or incident.due_at is None:
             return
@@ -111,7 +111,7 @@ class AlertRouting:
             await paging.cancel_pages(conn, incident)
 
     async def _over(self, conn: Connection, event: AlertEvent) -> None:
-        """The calls stop with the last of its alerts; a person resolves it."""
+        """Note the end of an alert; with the last one paging stops, and a person has to resolve the incident."""
         number = await incident_alerts.clear_alert(conn, alert_id=event.alert_id, at=event.at, line=event.line)
         incident = await _lock(conn, number) if number is not None else None
         if incident is None:
@@ -119,10 +119,10 @@ class AlertRouting:
         joined = await incident_alerts.list_joined_alerts(conn, incident.id)
         is_last = all(alert.cleared_at is not None for alert in joined)
         words = over_words(event.line)
-        # Until the last is over the root message shows which still fire, and there is nothing for people to do.
+        # Before the last one ends, the root message shows which ones fire, and people have nothing to do.
         await self._incident_store.record(conn, incident, "cleared", words, in_thread=is_last)
         if is_last:
-            await messages.remove_buttons(conn, key=diagnosis_key(incident))  # its remedy was for what is over
+            await messages.remove_buttons(conn, key=diagnosis_key(incident))  # their alert is over
             await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
             due_in = decode_chain(incident.chain).remind_after
             await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
@@ -131,7 +131,7 @@ class AlertRouting:
         await paging.notify_directly(conn, await self._incident_store.update_message(conn, incident.id))
 
     async def _find(self, conn: Connection, event: AlertEvent) -> Incident | None:
-        """The incident to join, locked."""
+        """Return the incident to join, locked; None if there is none."""
         found = find_joined(
             event,
             await incidents.list_open_incidents(conn),
@@ -141,9 +141,9 @@ class AlertRouting:
 
 
 async def incident_thread_of(conn: Connection, shown: Sequence[Alert]) -> IncidentThread | None:
-    """The incident in whose thread these alerts are posted together.
+    """Return the incident in whose thread these alerts are posted together.
 
-    None when one of them belongs to none: then the channel has to know.
+    None if one of them belongs to no incident: then they are posted in the channel.
     """
     joined = [await incident_alerts.read_joined_alert(conn, alert.id) for alert in shown if alert.id is not None]
     numbers = [one.incident_id for one in joined if one is not None]
@@ -153,7 +153,7 @@ async def incident_thread_of(conn: Connection, shown: Sequence[Alert]) -> Incide
 
 
 async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:
-    """The owners of these alerts, by the alert's id: the people who acknowledged their incident."""
+    """Return `{alert id: owner}`: the people who acknowledged the incidents of these alerts."""
     owners: dict[int, Person] = {}
     for alert_id in [alert.id for alert in shown if alert.id is not None]:
         joined = await incident_alerts.read_joined_alert(conn, alert_id)
@@ -164,7 +164,7 @@ async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Perso
 
 
 async def _is_new_trouble(conn: Connection, event: AlertEvent, joined: JoinedAlert) -> bool:
-    """Whether it returned while it was only watched, and a person has resolved its incident: no one would notice."""
+    """True if an alert that was fine and only watched is back, and its incident is resolved: no one would notice."""
     is_back = is_calm([joined]) and not is_calm([replace(joined, line=event.line)])
     if not is_back or event.silenced or event.severity is not Severity.PAGE:
         return False
@@ -183,7 +183,7 @@ async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None
 
 
 async def _lock(conn: Connection, incident_id: int) -> Incident | None:
-    """The incident as it is from here on; None when it was resolved meanwhile."""
+    """Return the incident, locked; None if it is resolved."""
     await incidents.lock_incident(conn, incident_id)
     incident = await incidents.read_incident(conn, incident_id)
     return incident if incident and incident.state is not IncidentState.RESOLVED else None
@@ -195,14 +195,14 @@ def _first_wait(incident: Incident) -> timedelta | None:
 
 
 def _services(event: AlertEvent) -> list[str]:
-    """A drill is about no real service; an incident that names none would be about all of them."""
+    """Return the services of the incident. A drill gets a made-up one: an incident that names none is about all."""
     if is_drill(event.fingerprint):
         return [DRILL]
     return [event.service.value] if event.service else []
 
 
 def _severity(event: AlertEvent) -> IncidentSeverity:
-    """Without the API or the database nothing works; without a worker the work waits."""
+    """SEV1 without the API or the database, because nothing works then; SEV2 without a worker, because work waits."""
     if is_drill(event.fingerprint):
         return IncidentSeverity.SEV2
     is_vital = event.service is None or event.service.is_api

@@ -1,6 +1,6 @@
-"""A change requested by a paged person acknowledges their incident: they work on it, so no one else is paged.
+"""Acknowledges an incident for a paged person who requests a change: they work on it, so no one else is paged.
 
-Where no one was paged, a change of its service requested by any responder acknowledges it.
+If no one was paged, a change of the incident's service that any responder requests acknowledges it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from services.domain.runs import Run
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT_S = 15.0  # a call that is being posted is waited for
+TIMEOUT_S = 15.0  # the transaction waits for a page that is being posted
 
 
 class ImpliedAcknowledgement:
-    """One for the process. It works in a transaction of its own: a request never fails because of it.
+    """Acknowledges in a transaction of its own, so that no request fails because of it; one per process.
 
-    `responders`: Slack ids of the users and groups that may answer for incidents."""
+    `responders`: Slack ids of users and groups.
+    """
 
     def __init__(self, database: Database, incident_store: IncidentStore, responders: Collection[str]) -> None:
         self._database = database
@@ -38,7 +39,7 @@ class ImpliedAcknowledgement:
         self.responders = responders
 
     async def on_request(self, run: Run, person: Person, people: People) -> list[Incident]:
-        """Acknowledge the open incidents that are the requester's to take by this; those that it did."""
+        """Acknowledge the open incidents that this request makes the person's; return those acknowledged."""
         addresses = {person.user_id, *people.groups_of(person.user_id)}
         responds = isinstance(may_respond(person, people, self.responders), Allowed)
         try:
@@ -48,12 +49,12 @@ class ImpliedAcknowledgement:
             return [done for one in mine if (done := await self._acknowledge(one.id, run, person))]
         except SourceError as error:
             logger.warning("run %d acknowledged no incident: %s", run.id, error.why)
-        except Exception as error:  # the request is stored: no bug here may take its answer away
+        except Exception as error:  # the request is stored: a bug here must not lose its answer
             logger.error("run %d acknowledged no incident: %s", run.id, type(error).__name__)  # noqa: TRY400 - may hold data
         return []
 
     async def _acknowledge(self, incident_id: int, run: Run, person: Person) -> Incident | None:
-        """None when another person was faster."""
+        """Acknowledge one incident; None if another person did so first."""
         words = f"acknowledged it by requesting run {run.id} ({run.title}); no one else is paged"
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             incident = await acts.find(conn, incident_id)

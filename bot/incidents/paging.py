@@ -21,7 +21,7 @@ from services.domain.messages import PAGE
 from services.domain.notifications import PageEvent
 from services.domain.text import dated_time
 
-PATIENCE = timedelta(seconds=1)  # the thread's address is what people tap; posting the root message takes less
+PATIENCE = timedelta(seconds=1)  # until the root message is posted: pages link to its thread
 # PagerDuty's words: https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
 _SEVERITIES = {
     IncidentSeverity.SEV1: "critical",
@@ -31,7 +31,7 @@ _SEVERITIES = {
 
 
 async def page_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
-    """Page the next level, unless it is acknowledged or pages no one; the incident as it is then."""
+    """Page the next level, unless the incident is acknowledged or pages no one; return the incident as it is then."""
     action = next_page(incident, decode_chain(incident.chain))
     if action is None or not pages_people(incident):
         return await incident_store.update_message(conn, incident.id)
@@ -41,7 +41,7 @@ async def page_next(incident_store: IncidentStore, conn: Connection, incident: I
 async def page_level(
     incident_store: IncidentStore, conn: Connection, incident: Incident, action: PageLevel, reason: str
 ) -> Incident:
-    """Record the page, and each person's message; they are sent once all of it is committed.
+    """Store the page, and each person's message; they are sent once the transaction is committed.
 
     Raises SourceError, when the transaction ends, unless the incident is open.
     """
@@ -66,10 +66,7 @@ async def page_level(
 
 
 async def cancel_pages(conn: Connection, incident: Incident) -> None:
-    """It needs no acknowledgement any more: unsent pages are cancelled, and sent ones are changed in place.
-
-    A pager that rings is notified too.
-    """
+    """Cancel unsent pages, edit sent ones, and notify pagers that ring: no acknowledgement is needed any more."""
     prefix = f"{incident.message_key}:page:"
     await messages.withdraw(conn, key_prefix=prefix, late=view.late_page(incident))
     alerts = await incident_alerts.list_joined_alerts(conn, incident.id)
@@ -81,7 +78,7 @@ async def cancel_pages(conn: Connection, incident: Incident) -> None:
 
 
 async def take_back(incident_store: IncidentStore, conn: Connection, incident: Incident, why: str) -> None:
-    """No one works on it any more: it is open again, and people are paged. `why`: plain words for the timeline."""
+    """Reopen an incident that no one works on any more, and page people. `why`: plain words for the timeline."""
     await incidents.unacknowledge_incident(conn, incident_id=incident.id)
     await incident_store.record(conn, incident, "unacknowledged", f"{why}: it is open again")
     incident = await incident_store.notify_everywhere(conn, incident.id)
@@ -105,7 +102,7 @@ async def remind(
 ) -> None:
     """Ask its owner whether they still work on it; without an owner, ask people to resolve it.
 
-    Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
+    The keys begin like those of pages, so that an answer also withdraws unsent reminders.
     """
     words = f"no activity since {dated_time(silent_since, now)}"
     event = await timeline.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
@@ -146,7 +143,7 @@ async def _notify_outside(
 
 
 def page_key(page: PageSent) -> str:
-    """The outbox key of the message in the thread by which people are called."""
+    """The outbox key of the message in the thread that pages people."""
     return f"incident:{page.incident_id}:page:{page.number}"
 
 
@@ -160,13 +157,13 @@ def _paged(action: PageLevel, reason: str) -> str:
 
 
 def _details(incident: Incident) -> dict[str, str]:
-    """What a pager sorts by."""
+    """Fields by which a pager sorts."""
     one = {"component": incident.services[0]} if len(incident.services) == 1 else {}
     return {"severity": _SEVERITIES[incident.severity], **one}
 
 
 def _outside(incident: Incident, details: Sequence[str], page: PageSent, channel: str, skipped: Sequence[str]) -> str:
-    """What a pager or a mail shows below its subject, which is not said again; no data of the operated system."""
+    """The text below the subject of a pager's or e-mail's message, without any data of the operated system."""
     what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is paged, {page.reason}."
     how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type {slash(f'incident ack {incident.id}')}."
     return "\n".join([*details, *([""] if details else []), what, *(f"Not paged: {words}." for words in skipped), how])

@@ -1,8 +1,7 @@
 """Puts one picture into the root message of an incident that is over: the hour before and, with one edit, after it.
 
-Until then a phone's screen is for what there is to do; `history 1h` draws the same to a person who looks for it.
-
-Leader only. The picture comes from what was recorded anyway; nothing else of an incident waits for it.
+While the incident lasts, a phone's screen is left for what there is to do; `history 1h` draws the same picture. Leader
+only. The picture comes from recorded history; nothing else of an incident waits for it.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ SOON_S, IDLE_S = 30.0, 600.0  # while an incident is young or was over lately, a
 
 
 class IncidentPictures(PeriodicTask):
-    """`world` names the services of the operated system."""
+    """Draws the picture when an incident is over, and again once the hour after its opening has passed."""
 
     name = "incident pictures"
 
@@ -62,20 +61,22 @@ class IncidentPictures(PeriodicTask):
         self._incident_store.wake_ups.outbox.set()
 
     async def _blocks(self, conn: Connection, incident: Incident, now: datetime) -> list[Block]:
-        """None where too little was recorded."""
+        """Return the picture's blocks, empty if too little was recorded."""
         history = await read_history(conn, since=incident.opened_at - HOUR, step=HOUR_STEP, cells=HOUR_CELLS)
         system = self._world.system
         return hour_blocks(history, system, services_of(incident, system), now)
 
 
 def _changed_at(incident: Incident) -> datetime:
-    """When it opened, or was over."""
+    """The latest of the times at which it opened, cleared and was resolved."""
     return max(filter(None, (incident.opened_at, incident.cleared_at, incident.resolved_at)))
 
 
 def _is_due(incident: Incident, drawn: IncidentPicture | None, now: datetime) -> bool:
-    """Whether the picture of one that is over is missing, or ends too early: before it was over, or before the hour
-    after it that has passed now."""
+    """True if the picture of an incident that is over is missing, or ends too early.
+
+    Too early is before the incident was over, or before the hour after its opening, once that has passed.
+    """
     if drawn is None:
         return True
     whole_at, over_at = incident.opened_at + HOUR, incident.cleared_at or incident.resolved_at

@@ -1,4 +1,4 @@
-"""Bounds the lines that one person adds to a timeline: what they repeat goes into a line that they have already."""
+"""Bounds the lines of one person in a timeline: repetitions are added to a line that the person has already."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BETWEEN = " · "
 
 
 async def find_lines(conn: Connection, incident: Incident, kind: str, person: Person) -> Sequence[RepeatedLine]:
-    """This person's lines, of which the first takes what they repeat; none where they get another line of their own."""
+    """Return this person's lines, the first of which takes a repetition; empty if they get a line of their own."""
     if kind not in REPEATED:
         return ()
     lines = await timeline.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
@@ -26,7 +26,7 @@ async def find_lines(conn: Connection, incident: Incident, kind: str, person: Pe
 
 
 async def refuse_report(conn: Connection, incident: Incident, person: Person, words: str) -> Refused | None:
-    """Why this person's report is not added to the open incident: their line has no room for it."""
+    """Return why a report is not added to the open incident: the person's line has no room. None if it can be added."""
     lines = await find_lines(conn, incident, "reported", person)
     if not lines or added_by(lines, f"reports: {words}") is not None:
         return None
@@ -38,8 +38,7 @@ async def refuse_report(conn: Connection, incident: Incident, person: Person, wo
 
 
 def added_by(lines: Sequence[RepeatedLine], text: str) -> str | None:
-    """What the text adds to the first line: nothing where one of them has its words; None where it has no room for
-    them."""
+    """Return what the text adds to the first line: "" if a line has its words already, None if there is no room."""
     _, separator, words = text.partition(": ")
     if not separator or any(words in line.text for line in lines):
         return ""

@@ -1,7 +1,7 @@
-"""The incident service: what people ask for, each act (`acts.py`) in one transaction with its audit row.
+"""The incident service: acts that people request (`acts.py`), each in one transaction with its audit row.
 
-Slack accounts are looked up before the transaction begins. Of two who act in the same instant, on whatever replicas,
-the second sees what the first did, because the incident is locked.
+Slack accounts are looked up before the transaction begins. The incident is locked: of two people who act at the same
+time, on any replicas, the second sees what the first did.
 """
 
 from __future__ import annotations
@@ -52,19 +52,22 @@ from services.domain.people import Person
 
 logger = logging.getLogger(__name__)
 
-AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.outage.database`
+AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user id: True if there is one, see `bot.outage.database`
 
 SHOWN_BY = "incident"
-LOOKUP_S = 1.0  # a person waits behind this
-TIMEOUT_S = 15.0  # a call that is being posted is waited for
+LOOKUP_S = 1.0  # a person waits for this look-up
+TIMEOUT_S = 15.0  # the transaction waits for a page that is being posted
 
 Act = Callable[[IncidentStore, Connection, Incident, Person], Awaitable[Outcome]]
 
 
 class IncidentService:
-    """One for the process. `responders`: Slack ids of users and groups who may answer for an incident. `names`: what
-    people are called. `acknowledge_outage`: for who may answer for incidents, while the database is away.
-    `makes_issues`: whether each new follow-up gets a GitHub issue."""
+    """Opens incidents and acts on them for people who may; one per process.
+
+    `responders`: Slack ids of users and groups who may manage incidents. `names`: of people and groups. `on_call`
+    changes who is on call. `acknowledge_outage`: for responders, while the database is away. `makes_issues`: True if
+    each new follow-up gets a GitHub issue.
+    """
 
     def __init__(
         self,
@@ -105,10 +108,10 @@ class IncidentService:
         source: MarkedMessage | None = None,
         another: bool = False,
     ) -> Outcome:
-        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was written.
+        """Open an incident, announce it in the channel, and page people. `source`: the message that reports it.
 
-        Where an incident at least as severe is open about one of the services, the words go into its thread instead,
-        unless `another` is wanted. A person who may not manage incidents opens a few in a row, not any number.
+        If an incident at least as severe is open about one of the services, the words go into its thread instead,
+        unless `another` is True. A person who may not manage incidents opens only a few in a row.
         """
         person = person_of(request.actor)
         people = await self._groups.people(person.user_id if person else None)
@@ -141,13 +144,13 @@ class IncidentService:
     async def _record_not_opened(
         self, conn: Connection, incident: Incident | None, person: Person | None, refused: Refused, request: Request
     ) -> None:
-        """`incident`: the one that it was a report about."""
+        """Audit a refusal to open an incident. `incident`: the open one that the report was about."""
         await check_not_done(conn, request.delivery, shown_by=SHOWN_BY)
         with self._audit_limit.counting() as count:
             await self._audit_refusal(conn, count, "reported" if incident else "opened", incident, person, refused)
 
     async def refuse_early(self, request: Request) -> None:
-        """Raises OperatorError for a person who may not manage incidents: before a dialog opens."""
+        """Raise OperatorError for a person who may not manage incidents; called before a dialog opens."""
         person = person_of(request.actor)
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders) if person else None
         if isinstance(verdict, Refused):
@@ -155,7 +158,7 @@ class IncidentService:
             raise OperatorError("The incident did not change", why=verdict.why, what_next=verdict.what_next)
 
     async def add_todo(self, incident_id: int, request: Request, new: NewTodo) -> Outcome:
-        """Something to do after this incident, in its thread, its timeline and its postmortem."""
+        """Add a follow-up to the incident, its thread, its timeline and its postmortem."""
 
         async def act(incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person) -> Outcome:
             marker = todos.new_marker() if self.makes_issues else None
@@ -165,13 +168,13 @@ class IncidentService:
         return await self._act("todo", incident_id, request, act)
 
     async def incidents_for_todo(self, channel_id: str, ts: str) -> Sequence[Incident]:
-        """The one in whose thread this is; else the latest, to choose from. Raises SourceError."""
+        """Return the incident in whose thread this is; else the latest ones, to choose from. Raises SourceError."""
         async with self._database.read(timeout_s=LOOKUP_S) as conn:
             incident = await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
             return [incident] if incident else await incidents.list_incidents(conn, limit=todos.OFFERED)
 
     async def finish_todo(self, todo_id: int, request: Request) -> Outcome:
-        """It is done."""
+        """Mark a follow-up as done."""
         async with self._database.read(timeout_s=TIMEOUT_S) as conn:
             todo = await read_todo(conn, todo_id=todo_id)
         if todo is None:
@@ -185,7 +188,7 @@ class IncidentService:
         return await self._act("todo_done", todo.incident_id, request, act)
 
     async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
-        """The incident whose root message, or a page of it, this is; also None while that is unknown."""
+        """Return the incident whose root message, or page, this is; None if there is none or the database is away."""
         try:
             async with self._database.read(timeout_s=LOOKUP_S) as conn:
                 return await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
@@ -194,7 +197,7 @@ class IncidentService:
             return None
 
     async def note_activity(self, incident: Incident) -> None:
-        """A person is active in it: its owner is not reminded."""
+        """Restart the reminder: a person is active in the incident. Does nothing while the database is away."""
         due_in = decode_chain(incident.chain).remind_after
         try:
             async with self._database.transaction(timeout_s=LOOKUP_S) as conn:
@@ -209,7 +212,7 @@ class IncidentService:
         return await self._act("escalated", incident_id, request, escalate)
 
     async def resolve(self, incident_id: int, request: Request, cause: str) -> Outcome:
-        """Once this returns, nothing more is sent about it."""
+        """Resolve the incident. Once this returns, nothing more is sent about it."""
         return await self._act(
             "resolved",
             incident_id,
@@ -229,17 +232,17 @@ class IncidentService:
         )
 
     def follow(self, responders: Sequence[str]) -> None:
-        """From now on these may answer for an incident, and change who is on call."""
+        """Replace the responders: who may manage incidents, and change who is on call."""
         self._responders = frozenset(responders)
         self.on_call.responders = frozenset(responders)
 
     async def zone_of(self, actor: Actor) -> ZoneInfo:
-        """The time zone that the person set in Slack, else that of the on-call file."""
+        """Return the time zone that the person set in Slack, else that of the on-call file."""
         known = (await self._groups.people(actor.user_id)).zone(actor.user_id)
         return known or zone_of(self._incident_store.place.schedule)
 
     async def mark(self, thread_ts: str, message: MarkedMessage, *, is_marked: bool) -> None:
-        """A message in an incident's thread carries a mark, or carries it no longer; any other message is ignored."""
+        """Put a marked message of an incident's thread into its timeline, or take it out; ignore any other message."""
         async with self._database.transaction() as conn:
             incident = await incidents.find_incident_of_message(conn, channel_id=message.channel_id, ts=thread_ts)
             if incident is None:
@@ -259,7 +262,7 @@ class IncidentService:
         *,
         is_bounded: Callable[[Incident], bool] = lambda _: True,
     ) -> Outcome:
-        """`is_bounded`: whether it counts how often the person did this."""
+        """Do one act, or refuse it, with its audit row. `is_bounded`: True if one person's repetitions are limited."""
         person = person_of(request.actor)
         if person is None:
             raise OperatorError(
@@ -286,7 +289,7 @@ class IncidentService:
         return outcome
 
     async def _record_refusal(self, event: str, person: Person | None, refused: Refused) -> None:
-        """Of no incident. The refusal stands even when it can't be written down."""
+        """Audit a refusal that is about no incident. It stands even if it can't be stored."""
         try:
             with self._audit_limit.counting() as count:
                 async with self._database.transaction(timeout_s=LOOKUP_S) as conn:
@@ -303,7 +306,7 @@ class IncidentService:
         person: Person | None,
         refused: Refused,
     ) -> None:
-        """Of a flood one row per incident and minute."""
+        """Audit a refusal; at most one row per person, incident and minute."""
         due = count(name_of(person), f"{event} {incident.id if incident else ''}")
         if due is not None:
             await self._audit(conn, f"{event}.refused", incident, person, {"why": refused.why, **times(due)})
@@ -324,9 +327,9 @@ class IncidentService:
 async def _why_not_now(
     conn: Connection, same: Incident | None, person: Person | None, title: str, *, limited: Collection[str] | None
 ) -> Refused | None:
-    """Why this person opens no other incident now, or adds no report to the one that is the `same`.
+    """Return why this person may not open an incident now, or add a report to the `same` one; None if they may.
 
-    limited: who could open another one, for a person who may not manage incidents.
+    `limited`: the responders, given for a person who is none of them.
     """
     if person is None:
         return None
@@ -340,7 +343,7 @@ async def _why_not_now(
 
 
 async def _put_into_timeline(conn: Connection, incident: Incident, message: MarkedMessage, team_id: str) -> None:
-    """Once per message, by its author, at its time; masked, because it leaves the channel."""
+    """Add the message once, by its author, at its time; masked, because it leaves the channel."""
     await timeline.add_event(
         conn,
         incident_id=incident.id,

@@ -34,7 +34,7 @@ WriteAlert = Callable[[Connection, str], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where incidents are posted and who manages them. `approvers`: Slack ids, paged when the file names no one."""
+    """Environment and channel of incidents, and who is paged. `approvers`: Slack ids, if `schedule` has no one."""
 
     environment: str
     channel: str
@@ -43,25 +43,25 @@ class Place:
 
 
 async def writes_nothing(conn: Connection, message_key: str) -> None:
-    """What `write_alert` does when nothing else is given."""
+    """Write nothing; the default of `write_alert`."""
 
 
 def no_runbook(rule: str) -> str | None:  # noqa: ARG001
-    """What `runbook_of` gives when nothing else is given."""
+    """Know no address; the default of `runbook_of`."""
     return None
 
 
 def diagnosis_key(incident: Incident) -> str:
-    """Of the one message in its thread that gives the reason."""
+    """The outbox key of the diagnosis, one message in the incident's thread."""
     return f"{incident.message_key}:diagnosis"
 
 
 class IncidentStore:
-    """One for the process.
+    """Opens incidents and writes their messages, thread and timeline; one per process.
 
-    `write_alert` says the message of alerts that has this key again. `name_of`: the name of a person of whom only the
+    `write_alert` writes the message of alerts that has this key again. `name_of`: the name of a person of whom only the
     Slack id is known. `absent`: why a Slack id reaches no one. `runbook_of`: the address of the runbook's section about
-    a rule, None where it is not known.
+    a rule, None if it is not known.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class IncidentStore:
         self._runbook_of = runbook_of
 
     def runbook_link(self, alerts: Sequence[JoinedAlert]) -> dict[str, str]:
-        """`{"runbook": address}` of the section about the first of its alerts; empty where none is known."""
+        """Return `{"runbook": address}` of the section about the first alert; empty if no address is known."""
         address = self._runbook_of(alerts[0].fingerprint.partition(".")[0]) if alerts else None
         return {"runbook": address} if address else {}
 
     def name_of(self, slack_id: str) -> str:
-        """What a person is called; a word that fits while the name is not known."""
+        """Return a person's name; a general word instead while the name is not known."""
         return self._name_of(slack_id)
 
     async def open(
@@ -100,9 +100,9 @@ class IncidentStore:
         how: str,
         since: datetime | None = None,
     ) -> Incident:
-        """A new incident, announced in the channel. Then what belongs to it is written, and `paging.page_next` pages.
+        """Open an incident and announce it in the channel; the caller adds its alerts, and pages (`paging.page_next`).
 
-        `how`: what the timeline says of its beginning, plain text.
+        `how`: the timeline's words about its beginning, plain text.
         """
         chain = await self._chain(conn)
         new = NewIncident(
@@ -129,9 +129,9 @@ class IncidentStore:
         by: Person | None = None,
         in_thread: bool = True,
     ) -> bool:
-        """One line in the timeline and, unless the thread hears of it otherwise, in the thread.
+        """Write a line into the timeline and, if `in_thread`, the thread; True if it was added to an earlier line.
 
-        text: plain words that follow the actor's name. Whether they went into a line that the person had already.
+        `text`: plain words that follow the actor's name.
         """
         lines = await find_lines(conn, incident, kind, by) if by else ()
         if by and lines:
@@ -152,7 +152,7 @@ class IncidentStore:
         await self.post(conn, incident, f"{incident.message_key}:event:{line.id}", view.note(words))
 
     async def update_message(self, conn: Connection, incident_id: int) -> Incident:
-        """The root message, as everything stands in this transaction; the incident as it stands."""
+        """Write the root message from the state in this transaction; return the incident."""
         incident = await incidents.read_incident(conn, incident_id)
         assert incident is not None  # noqa: S101 - the caller has written or locked it
         alerts = await incident_alerts.list_joined_alerts(conn, incident_id)
@@ -168,14 +168,14 @@ class IncidentStore:
         return incident
 
     async def retell(self, database: Database, message_key: str) -> None:
-        """The root message of this key as everything stands now, in a transaction of its own."""
+        """Write the root message of this key from the present state, in a transaction of its own."""
         number = int(message_key.partition(":")[2])
         async with database.transaction() as conn:
             if await incidents.lock_incident(conn, number) is not None:
                 await self.update_message(conn, number)
 
     async def notify_everywhere(self, conn: Connection, incident_id: int) -> Incident:
-        """Its owner changed: updates the root message and those of its alerts."""
+        """Write the root message and those of its alerts again, because its owner changed; return the incident."""
         joined = await incident_alerts.list_joined_alerts(conn, incident_id)
         for key in in_order(one.message_key for one in joined):
             await self._write_alert(conn, key)
@@ -184,7 +184,7 @@ class IncidentStore:
     async def post(
         self, conn: Connection, incident: Incident, key: str, content: view.Content, *, priority: int = 0
     ) -> None:
-        """A message in the thread, once per key. None where the thread is pruned: the timeline still has it."""
+        """Post a message in the thread, once per key; nothing if the thread is pruned: the timeline still has it."""
         if await messages.read_message_content(conn, key=incident.message_key) is None:
             return
         words, blocks = content
@@ -199,7 +199,7 @@ class IncidentStore:
         )
 
     async def _chain(self, conn: Connection) -> Chain:
-        """Who is on call now. When no one is, or there is no file, the approvers are mentioned."""
+        """Return the escalation chain of this moment; its only level is the approvers if no one is on call."""
         schedule, now = self.place.schedule, await read_clock(conn)
         overrides = await oncall.list_overrides(conn)
         chain = freeze(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()

@@ -1,7 +1,7 @@
 """Makes a GitHub issue of each follow-up, once; leader only.
 
 The row says that the issue may exist before GitHub is asked for it. An attempt after a crash or a lost answer looks
-for its marker first, and asks again only where it is not there. No answer is waited for as long as until then.
+for the issue's marker first, and asks again only if it finds none. No call lasts until the next attempt (FIRST_RETRY).
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from services.domain.todos import WantedIssue
 logger = logging.getLogger(__name__)
 
 EVERY_S = 30.0
-LEAVES_WITHIN_S = 2.0  # after the intent; a process that was frozen for longer asks for nothing
-FIRST_RETRY = timedelta(minutes=1)  # longer than a call that left may take: then it is there to be found
+LEAVES_WITHIN_S = 2.0  # after the intent is stored; a process that was frozen for longer sends no request
+FIRST_RETRY = timedelta(minutes=1)  # longer than a sent request may take, so that its issue can be found
 LAST_RETRY = timedelta(hours=1)
 MOST_ATTEMPTS = 30  # about a day
-MOST_PER_ROUND = 10  # of those that have none so far: so many lines GitHub gets in five minutes
+MOST_PER_ROUND = 10  # follow-ups without an issue that get one: 5 min of requests to GitHub
 LOOK_BACK = timedelta(minutes=10)  # GitHub's clock may differ from ours
-# Of the token or the repository, and of no single follow-up.
+# HTTP statuses that are about the token or the repository, not about one follow-up.
 REFUSES_ALL = frozenset({301, 302, 307, 308, 401, 403, 404, 410})
 NOT_STORED = "what GitHub answered could not be stored; whether it exists is unknown"
 DONE_BEFORE = "the follow-up was done before"
 
 
 class TodoIssues(PeriodicTask):
-    """One issue per tick: GitHub wants issues slowly. Once none is due, those that were never requested are next."""
+    """Makes one issue per tick, because GitHub limits the pace; if none is due, takes follow-ups that have none yet."""
 
     name = "issues of follow-ups"
 
@@ -69,7 +69,7 @@ class TodoIssues(PeriodicTask):
         self._github = github
         self._workspace_url = workspace_url
         self._leaves_within_s = leaves_within_s
-        self._has_retried = False  # what a former process was refused: this one may have another token
+        self._has_retried = False  # refused follow-ups, once per process: it may have another token
         self.interval_s = every_s
 
     async def tick(self, fence: Fence) -> None:
@@ -98,7 +98,7 @@ class TodoIssues(PeriodicTask):
         await self._finish(fence, wanted, url=url, failed=failed)
 
     async def _want_earlier(self, conn: Connection) -> None:
-        """Open follow-ups that have none so far get issues too; the channel reads which."""
+        """Request issues for open follow-ups that have none so far, and list them in the channel."""
         found = await todos.want_issues(conn, limit=MOST_PER_ROUND)
         if found:
             content = wanted_issues_message(found, EVERY_S)
@@ -106,7 +106,7 @@ class TodoIssues(PeriodicTask):
             await messages.store_content(conn, f"todos:issues:{found[0]}", channel, content)
 
     async def _make(self, wanted: WantedIssue, leaves_by: float) -> tuple[str | None, str | None]:
-        """The issue's address, or why there is none."""
+        """Find or create the issue; return its address, or why there is none. Raises SourceError."""
         if wanted.sent_at is not None:
             found = await self._github.find_issue(wanted.marker, since=wanted.sent_at - LOOK_BACK)
             if found is not None:
@@ -121,7 +121,7 @@ class TodoIssues(PeriodicTask):
         return await self._github.create_issue(issue_title(wanted), text), None
 
     async def _after(self, fence: Fence, wanted: WantedIssue, error: SourceError) -> None:
-        """What a repetition can help stays due; nothing may exist of what was refused."""
+        """Handle a failure: retry, give up, or postpone all. Notes that no issue exists where GitHub refused it."""
         logger.warning("the issue of follow-up %d: %s", wanted.todo_id, error.why)
         may_exist = error.outcome_unknown or wanted.sent_at is not None
         if error.http_status in REFUSES_ALL and not error.retryable:
@@ -135,8 +135,10 @@ class TodoIssues(PeriodicTask):
                 await todos.forget_issue_was_sent(conn, todo_id=wanted.todo_id)
 
     async def _postpone(self, fence: Fence, wanted: WantedIssue, why: str, *, may_exist: bool) -> None:
-        """What GitHub refuses for one follow-up it refuses for all: they wait until it accepts one, and one message in
-        the channel says why."""
+        """Postpone all follow-ups until GitHub accepts one, and tell why in one message in the channel.
+
+        The refusal is about the token or the repository, not about one follow-up.
+        """
         async with self._database.transaction() as conn:
             now = await fence.lock(conn)
             since = await todos.read_issues_refused_since(conn) or now
@@ -149,7 +151,7 @@ class TodoIssues(PeriodicTask):
         self._incident_store.wake_ups.outbox.set()
 
     async def _end_refusal(self, conn: Connection, since: datetime, *, is_accepted: bool) -> None:
-        """GitHub accepted one, so that those that it refused are due; or none waits any more."""
+        """Resume refused follow-ups if GitHub accepted one, or report that none waits any more."""
         if is_accepted:
             await todos.resume_refused_issues(conn)
             await self._notify_refused(conn, since, accepted_issues_message(EVERY_S))

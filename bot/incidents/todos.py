@@ -1,4 +1,4 @@
-"""Follow-ups of an incident: each stored, put into its timeline and its thread, in the caller's transaction."""
+"""Follow-ups of an incident: stored and written into its timeline and thread in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OFFERED = 20  # incidents to choose from, the newest first
 
 @dataclass(frozen=True)
 class NewTodo:
-    """`owner`: a Slack user id, None for no one yet. `due_at`: None for no set time."""
+    """A follow-up as typed. `owner`: a Slack user id, None for no one yet. `due_at`: None for no set time."""
 
     text: str
     owner: str | None = None
@@ -30,7 +30,7 @@ class NewTodo:
 
 
 def new_marker() -> str:
-    """By which its issue is found again; no one can guess it."""
+    """Make the marker by which an issue is found again; no one can guess it."""
     return f"dragonfly-follow-up:{secrets.token_hex(16)}"
 
 
@@ -42,8 +42,7 @@ async def add(
     new: NewTodo,
     issue_marker: str | None = None,
 ) -> Todo:
-    """Also to an incident that is resolved: that is when most of them are found. `issue_marker`: of the GitHub issue
-    that is wanted."""
+    """Add a follow-up, also after the resolution, when most are found. `issue_marker`: of its GitHub issue, if any."""
     text = plain(new.text, limit=TEXT_LIMIT)
     made = await todos.add_todo(
         conn,
@@ -62,7 +61,7 @@ async def add(
 async def finish(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, todo: Todo
 ) -> Todo | None:
-    """It as it is now; None when it was done before."""
+    """Mark a follow-up as done; return it as it is now, None if it was done before."""
     done = await todos.finish_todo(conn, todo_id=todo.id, done_by=person.user_id)
     if done is not None:
         await incident_store.record(

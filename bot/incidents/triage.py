@@ -1,9 +1,8 @@
-"""Writes one diagnosis into each new incident's thread, by itself, and edits it as its parts arrive.
+"""Writes one diagnosis into each new incident's thread, and edits it as its parts arrive; leader only.
 
 The parts of the runbook's escalation path are read at the same time, each within its own limit; a source that is away
-is shown, and delays nothing. The number of posted parts is stored with each edit, so that a successor continues
-where its predecessor stopped. The cause and the first thing to do are kept with the incident: its root message begins
-with them. Runs on the leader only.
+is shown, and delays nothing. The number of posted parts is stored with each edit, so that a new leader continues where
+the former one stopped. The cause and the first step are stored with the incident: its root message begins with them.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from services.domain.systems import System
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 2  # each incident's diagnosis reads all that `doctor` reads: more take their sessions from one another
-STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then the diagnosis is posted without it
+AT_ONCE = 2  # diagnoses; each reads all that `doctor` reads, and more would compete for database sessions
+STEP_S = 8.0  # `doctor` may ask Railway twice, 5 s each at most; later parts are shown as unknown
 
 
 @dataclass
 class _Work:
-    """Of one tick: ids that were taken, how many incidents are being read, what failed. `changed`: look anew."""
+    """The state of one tick: ids that were taken, incidents being read, errors. `changed`: look for incidents again."""
 
     taken: set[int] = field(default_factory=set)
     reading: int = 0
@@ -53,7 +52,7 @@ class _Work:
 
 
 class TriageSummary(PeriodicTask):
-    """`step_s`: how long each part may take to read."""
+    """Writes the diagnoses. `step_s`: the time limit of each part, in seconds."""
 
     name = "triage summary"
 
@@ -73,7 +72,7 @@ class TriageSummary(PeriodicTask):
         self._step_s = step_s
 
     async def tick(self, fence: Fence) -> float:
-        """Write what is still missing in every incident's thread. Raises SourceError when the database is away."""
+        """Write the parts that are missing in any incident's thread. Raises SourceError without a database."""
         work = _Work()
         with self._wake_ups.incidents.listen(work.changed.set):
             slots = (self._brief_worst_first(fence, work) for _ in range(AT_ONCE))
@@ -83,9 +82,9 @@ class TriageSummary(PeriodicTask):
         return self._wake_ups.poll_s
 
     async def _brief_worst_first(self, fence: Fence, work: _Work) -> None:
-        """Go on until each incident is taken, and none is being read: one that comes meanwhile must not wait for that.
+        """Diagnose incidents until each is taken and none is being read; one that opens meanwhile is taken at once.
 
-        One that fails is left for the next tick, and holds up no other.
+        An incident that fails is left for the next tick, and delays no other.
         """
         while True:
             work.changed.clear()
@@ -110,7 +109,7 @@ class TriageSummary(PeriodicTask):
             work.changed.set()
 
     async def _take(self, taken: set[int]) -> Incident | None:
-        """The worst that is waiting, the newest of these: also one that has been opened since this tick began."""
+        """Take the most severe incident that waits, the newest of these; it may have opened after the tick began."""
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)
         waiting = [one for one in unresolved if one.briefed < len(PARTS) and one.id not in taken]
@@ -120,7 +119,7 @@ class TriageSummary(PeriodicTask):
         return worst
 
     async def _read_and_post(self, incident: Incident, fence: Fence) -> None:
-        """Read all parts, and post the known ones whenever one more arrives; a successor reads posted ones again."""
+        """Read all parts, and post the known ones whenever one more arrives; a new leader reads posted ones again."""
         reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
         parts = view.TriageFacts(similar=await self._read_similar(incident))
         try:
@@ -135,14 +134,14 @@ class TriageSummary(PeriodicTask):
             await asyncio.gather(*reading, return_exceptions=True)
 
     async def _read_similar(self, incident: Incident) -> Sequence[SimilarIncident] | view.Missing:
-        """One quick read, so that even the first words say whether it was seen before."""
+        """Read similar incidents first, which is quick, so that even the first post names them."""
         found = await self._world.read(
             list_similar_incidents, incident_id=incident.id, window=SEEN_WITHIN, limit=SIMILAR_LIMIT
         )
         return view.Missing(found.why) if isinstance(found, Unavailable) else found
 
     async def _read(self, name: str, incident: Incident) -> tuple[str, Any]:
-        """The part, or why it is unknown."""
+        """Return the name of a part with its content, or with why it is unknown."""
         try:
             async with asyncio.timeout(self._step_s):
                 return name, await PARTS[name](self._world, incident)
@@ -172,7 +171,7 @@ class TriageSummary(PeriodicTask):
 
 
 async def _record_start(conn: Connection, incident: Incident, summary: view.Summary) -> None:
-    """In the timeline, where the postmortem looks for it; what began later is not how the incident began."""
+    """Put the beginning into the timeline, for the postmortem, unless it is later than the incident's opening."""
     if summary.began is None or summary.began[0] > incident.opened_at:
         return
     at, words = summary.began
@@ -189,7 +188,7 @@ async def _report(world: World, incident: Incident) -> doctor.Report:  # noqa: A
 
 
 async def _candidates(world: World, incident: Incident) -> Sequence[Candidate]:
-    """None where a rollback is unlikely to help."""
+    """Return the deployments to roll back to; empty if a rollback is unlikely to help."""
     services = services_of(incident, world.system)
     if len(services) != 1:
         return ()
@@ -198,7 +197,7 @@ async def _candidates(world: World, incident: Incident) -> Sequence[Candidate]:
 
 
 def services_of(incident: Incident, system: System) -> list[Service]:
-    """Those that it names; one that names none is about all."""
+    """Return the services that an incident names; all if it names none."""
     named = [service for name in incident.services if (service := find_service(name))]
     return named or list(system.services)
 

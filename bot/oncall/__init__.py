@@ -1,1 +1,1 @@
-"""On-call: the schedule and what changes it, its calendars, and what people on call receive before and after a shift."""
+"""On-call: the schedule, what changes it, its calendars, and what people on call receive before and after a shift."""

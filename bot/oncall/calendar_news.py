@@ -25,7 +25,7 @@ from services.domain.shifts import Plan, moves
 
 @dataclass(frozen=True)
 class _Change:
-    """Of one rotation. `old`, `new`: None where there was nothing that could be used."""
+    """A change of one rotation's calendar. `old`, `new`: None if the content could not be used."""
 
     rotation: CalendarRotation
     content: bytes
@@ -34,7 +34,7 @@ class _Change:
 
 
 class CalendarNews(PeriodicTask):
-    """Once, however often the leader restarts; it stores the last good content with the news of it."""
+    """Announces each change once, also over restarts: the valid content is stored with its announcement."""
 
     name = "calendars"
     interval_s = 60.0
@@ -101,7 +101,7 @@ class CalendarNews(PeriodicTask):
     async def _change(
         self, schedule: Schedule, rotation: CalendarRotation, stored: Mapping[str, StoredCalendar], now: datetime
     ) -> _Change | None:
-        """None where the calendar says what it said, of any month that is looked at."""
+        """Return the change; None if the slots are the same in every month that is read."""
         last, content = stored.get(rotation.calendar), self._watch.sources.contents.get(rotation.calendar)
         before = bytes(last.content) if last and last.content is not None else None
         if content is None or content == before:
@@ -111,8 +111,10 @@ class CalendarNews(PeriodicTask):
         return _Change(rotation, content, old, new) if before is None or is_new else None
 
     async def _notify_of_slots(self, conn: Connection, schedule: Schedule, change: _Change) -> None:
-        """Without a former content the message names only events that put no one on call: the file's own message has
-        the shifts."""
+        """Announce moved shifts, and events that name no person.
+
+        Without a former content only the events: the on-call file's message has the shifts.
+        """
         rotation, old, new = change.rotation, change.old, change.new
         if new is None:
             return
@@ -132,7 +134,7 @@ class CalendarNews(PeriodicTask):
     async def _read(
         self, schedule: Schedule, rotation: CalendarRotation, content: bytes | None, now: datetime
     ) -> CalendarSlots | None:
-        """None where there is nothing that can be used. Raises SourceError: it is tried again."""
+        """Return the slots of a content; None if it can't be used. Raises SourceError: the tick is repeated."""
         if content is None:
             return None
         try:
@@ -146,5 +148,5 @@ async def _stored(conn: Connection) -> dict[str, StoredCalendar]:
 
 
 def with_slots(schedule: Schedule, rotation: CalendarRotation, slots: tuple[Slot, ...]) -> Schedule:
-    """With this rotation's slots alone."""
+    """Return the schedule with this rotation alone, and these slots."""
     return replace(schedule, rotations={rotation.name: replace(rotation, slots=slots)})

@@ -1,4 +1,4 @@
-"""Calendars that are the source of a rotation: every replica reads them, and keeps the last good version.
+"""Calendars that are the source of a rotation: every replica reads them, and keeps the last valid version.
 
 No calendar is read while a page is being sent: pages use the slots that are in force.
 """
@@ -38,14 +38,14 @@ from services.domain.rotations import CalendarRotation
 logger = logging.getLogger(__name__)
 
 FETCH_EVERY_S = 300.0
-FIRST_RETRY_S = 5.0  # of one that was never read; doubled up to FETCH_EVERY_S
-CHECK_EVERY_S = 2.0  # at files beside the on-call file
-LASTING_S = 900.0  # a server that is away for a moment is no news
+FIRST_RETRY_S = 5.0  # for a calendar that was never read; doubled up to FETCH_EVERY_S
+CHECK_EVERY_S = 2.0  # for changes of files beside the on-call file
+LASTING_S = 900.0  # a shorter failure of a server is not announced
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a calendar as it is now is not in force. `since`: by `time.monotonic`. `may_pass`: it is worth a wait."""
+    """A calendar's present content is not in force. `since`: by `time.monotonic`. `may_pass`: it may end by itself."""
 
     why: str
     since: float
@@ -53,13 +53,13 @@ class Problem:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether people should know."""
+        """True if the problem is announced: at once if it can't end by itself, else after LASTING_S."""
         return not self.may_pass or time.monotonic() - self.since >= LASTING_S
 
 
 @dataclass(frozen=True)
 class _Mapped:
-    """What a calendar has, and whom that puts on call by these people."""
+    """The events of a calendar, and the slots that they make for these people."""
 
     events: tuple[CalendarEvent, ...]
     known: KnownPeople
@@ -67,12 +67,12 @@ class _Mapped:
 
 
 def calendars_of(schedule: Schedule) -> list[CalendarRotation]:
-    """The rotations whose source is a calendar."""
+    """List the rotations whose source is a calendar."""
     return [one for one in schedule.rotations.values() if isinstance(one, CalendarRotation)]
 
 
 class CalendarSources:
-    """The last good content of each calendar, by its name, and what is wrong with it now."""
+    """The last valid content of each calendar, by its name, and its present problem."""
 
     def __init__(
         self,
@@ -92,33 +92,33 @@ class CalendarSources:
         targets = {} if isinstance(mail, Invalid) else mail.targets
         self._emails = {address.lower(): name for name, address in targets.items()}
         self._fetch_every_s = fetch_every_s
-        self._due_at: dict[str, float] = {}  # of addresses, by `time.monotonic`; at once until it was fetched
+        self._due_at: dict[str, float] = {}  # of addresses, by `time.monotonic`; empty before the first fetch
         self._failures: dict[str, int] = {}
         self._files: dict[str, WatchedFile] = {}
         self._reader = CalendarReader()
         self._last: dict[str, _Mapped] = {}  # by rotation, of what is in force
 
     async def read_unknown(self, schedule: Schedule) -> None:
-        """Those that were never read: as they are stored, else as they are now."""
+        """Read calendars that were never read: as they are stored, else as they are now."""
         unknown = {one.calendar for one in calendars_of(schedule)} - self.contents.keys()
         if unknown:
             self.contents |= {name: kept for name, kept in (await self._stored()).items() if name in unknown}
             await self.read(schedule, unknown - self.contents.keys() | set(filter(_is_file, unknown)))
 
     def lasting(self) -> dict[str, str]:
-        """`{calendar: why}` of the problems that people should know. One without any content leaves no one on call."""
+        """Return `{calendar: why}` of problems to announce; without any content at once, because no one is on call."""
         return {
             name: found.why for name, found in self.problems.items() if found.is_lasting or name not in self.contents
         }
 
     async def read_due(self, schedule: Schedule) -> None:
-        """Files that have changed, and addresses whose time has come."""
+        """Read files that have changed, and addresses that are due."""
         now = time.monotonic()
         names = {one.calendar for one in calendars_of(schedule)}
         await self.read(schedule, {name for name in names if _is_file(name) or self._due_at.get(name, now) <= now})
 
     async def read(self, schedule: Schedule, names: Iterable[str]) -> None:
-        """As they are now; one that can't be read or used leaves its last good content."""
+        """Read these calendars; one that can't be read or used keeps its last valid content."""
         for name in sorted(names):
             await self._read_one(schedule, name)
             self._plan_next(name)
@@ -146,13 +146,13 @@ class CalendarSources:
                 self.contents[name] = content
 
     async def states(self, schedule: Schedule, now: datetime) -> dict[str, CalendarState]:
-        """`{rotation: what its calendar says}`."""
+        """Return `{rotation: state of its calendar}`."""
         return {one.name: await self._state(schedule, one, now) for one in calendars_of(schedule)}
 
     async def slots(
         self, schedule: Schedule, rotation: CalendarRotation, content: bytes, now: datetime
     ) -> CalendarSlots:
-        """Of the months around this day. Raises CalendarError and SourceError. Never inside a transaction."""
+        """Return the slots of the months around `now`. Raises CalendarError, SourceError. Not inside a transaction."""
         return (await self._map(schedule, rotation, content, now)).found
 
     async def _map(self, schedule: Schedule, rotation: CalendarRotation, content: bytes, now: datetime) -> _Mapped:
@@ -175,7 +175,7 @@ class CalendarSources:
         mapped: _Mapped | None
         try:
             mapped = await self._map(schedule, rotation, content, now)
-        except (CalendarError, SourceError) as error:  # on this day: what it said yesterday still holds
+        except (CalendarError, SourceError) as error:  # for this day only: yesterday's slots still hold
             why = error.why if isinstance(error, SourceError) else str(error)
             mapped = self._last.get(rotation.name)
             if mapped is None or mapped.known != self._known_of(schedule):
@@ -201,7 +201,7 @@ class CalendarSources:
         return await self._client.fetch(url)
 
     async def _read_file(self, name: str) -> bytes | None:
-        """None: it has not changed. A file that is beside the on-call file, of a bounded size."""
+        """Read a file beside the on-call file, of a bounded size. None if it has not changed. Raises SourceError."""
         file = self._files.setdefault(name, WatchedFile(self._folder / name))
         try:
             content = await file.read_if_changed()
@@ -213,7 +213,7 @@ class CalendarSources:
         return content
 
     async def _stored(self) -> dict[str, bytes]:
-        """As the leader stored them; none while the database is away."""
+        """Return the contents that the leader stored; empty while the database is away."""
         if self._database is None:
             return {}
         try:
@@ -226,7 +226,10 @@ class CalendarSources:
 
 
 class CalendarWatch:
-    """One for the process. `apply` puts a schedule in force here. `changed` wakes the leader's part."""
+    """Keeps the schedule's slots as its calendars have them; one per process.
+
+    `apply` puts a schedule in force in this process. `changed` wakes CalendarNews.
+    """
 
     def __init__(
         self,
@@ -246,11 +249,11 @@ class CalendarWatch:
 
     @property
     def states(self) -> Mapping[str, CalendarState]:
-        """`{rotation: what its calendar says}`, as in force."""
+        """`{rotation: state of its calendar}`, as in force."""
         return self._world.calendars
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check for changes until canceled."""
         while True:
             await asyncio.sleep(self._every_s)
             await self.check()
@@ -263,7 +266,7 @@ class CalendarWatch:
             await self._put_in_force(schedule)
 
     async def check(self) -> None:
-        """Read the files that have changed, and now and then what is fetched."""
+        """Read calendars that have changed or are due, and put their slots in force."""
         async with self._lock:
             if self.file is None or not calendars_of(self.file):
                 return
@@ -271,7 +274,7 @@ class CalendarWatch:
             await self._put_in_force(self.file)
 
     async def fill(self, schedule: Schedule) -> Schedule:
-        """With the slots of its calendars as they are known here. Never inside a transaction."""
+        """Return the schedule with the slots of its calendars as this process has them. Not inside a transaction."""
         return filled(schedule, await self.sources.states(schedule, datetime.now(UTC)))
 
     async def _put_in_force(self, schedule: Schedule) -> None:
@@ -285,7 +288,7 @@ class CalendarWatch:
 
 
 def filled(schedule: Schedule, states: Mapping[str, CalendarState]) -> Schedule:
-    """A schedule with the slots that its calendars say."""
+    """Return the schedule with the slots of its calendars."""
     if not states:
         return schedule
     slots = {
@@ -295,7 +298,7 @@ def filled(schedule: Schedule, states: Mapping[str, CalendarState]) -> Schedule:
 
 
 async def load_calendars(world: World) -> None:
-    """On a terminal: as the bot stored them, else as they are now."""
+    """Fill the world's schedule for a terminal: calendars as the bot stored them, else as they are now."""
     if not isinstance(world.schedule, Schedule):
         return
     sources = CalendarSources(world.settings, world.database)

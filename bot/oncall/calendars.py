@@ -1,4 +1,4 @@
-"""Calendars of who is on call, at secret addresses: what a calendar application subscribes to."""
+"""Calendars of shifts, at secret addresses to which calendar applications subscribe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADERS = {"Cache-Control": "private, max-age=300", "X-Robots-Tag": "noindex"}
 
 
 def calendar_of(schedule: Schedule, user_id: str, rotation: str, overrides: Sequence[Override], now: datetime) -> bytes:
-    """iCalendar (RFC 5545), in UTC: the shifts of a rotation, or (`rotation` empty) those of the person alone."""
+    """Return iCalendar (RFC 5545), in UTC: the shifts of a rotation, or (`rotation` empty) those of the person."""
     calendar = Calendar()
     calendar.add("prodid", "-//Dragonfly ChatOps//On call//EN")
     calendar.add("version", "2.0")
@@ -54,7 +54,7 @@ def _event(shift: Shift, who: str, now: datetime) -> Event:
 
 
 class Calendars:
-    """`schedule` gives the one in force, `absent` why a Slack id reaches no one: their addresses are dead."""
+    """Reads calendars by token. `schedule` returns the one in force. `absent`: why a person's token is void."""
 
     def __init__(self, database: Database, schedule: Callable[[], Schedule | None], absent: Absent) -> None:
         self._database = database
@@ -62,7 +62,7 @@ class Calendars:
         self._absent = absent
 
     async def read(self, token: str) -> bytes | None:
-        """The calendar at this address; None for a stranger. Raises SourceError, also while no schedule can be used."""
+        """Return a token's calendar; None if it is not valid. Raises SourceError, also if no schedule is usable."""
         async with self._database.read() as conn:
             found = await oncall_changes.read_calendar_feed(conn, token=token)
             now = datetime.now(UTC)
@@ -76,9 +76,9 @@ class Calendars:
 
 
 def add_calendars(app: FastAPI, calendars: Calendars) -> None:
-    """A stranger learns nothing: what is unknown or renewed has the same answer.
+    """Add the route. A stranger learns nothing: an unknown and a renewed token have the same answer.
 
-    503 for what can't be looked up now: a calendar application that reads 404 forgets the address.
+    503 if a token can't be looked up: a calendar application that reads 404 forgets the address.
     """
     guesses, turnstile = Guesses(WRONG_A_MINUTE, CALENDAR_PATH), Turnstile()
 

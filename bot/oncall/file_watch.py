@@ -1,7 +1,7 @@
-"""Watches the on-call file: a good one is taken at once, a bad one leaves the last good one in force.
+"""Watches the on-call file: a valid file is in force at once, an invalid one leaves the last valid one in force.
 
-Every replica watches its own copy. The leader announces what changed, and keeps the last good file in the
-database: a bot that starts with a bad file continues with it.
+Every replica watches its own copy. The leader announces changes, and keeps the last valid file in the database: a bot
+that starts with an invalid file continues with that one.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Schedule
 from services.domain.shifts import Move, Plan, moves
 
-AHEAD = timedelta(days=28)  # of which moved shifts are announced
+AHEAD = timedelta(days=28)  # shifts that move within this time are announced
 
 
 class OnCallFileWatch(FileWatch[Schedule]):
-    """One for the process. `calendars` puts a good schedule in force here."""
+    """Reads the file when it changes; one per process. `calendars` puts a valid schedule in force."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class OnCallFileWatch(FileWatch[Schedule]):
 
 
 class OnCallFileNews(FileNews[Schedule]):
-    """Also notifies the people whose shifts a change moves."""
+    """Announces each change, and notifies the people whose shifts it moves; leader only."""
 
     key = "oncall"
 
@@ -79,7 +79,7 @@ class OnCallFileNews(FileNews[Schedule]):
         return refused_file_message(self.name, fault.faults, show=("On call", "oncall"))
 
     def _is_in_force(self, value: Schedule) -> bool:
-        """Its calendars are read first."""
+        """True once the calendars of the schedule have been read."""
         return self._watch.calendars.file is value
 
     async def _notify(self, fence: Fence, state: FileState[Schedule], schedule: Schedule) -> None:
@@ -103,7 +103,7 @@ class OnCallFileNews(FileNews[Schedule]):
     async def _notify_of_change(
         self, conn: Connection, digest: str, files: tuple[Schedule, Schedule], filled: tuple[Schedule, Schedule]
     ) -> None:
-        """Both as they were and as they are now. `filled`: with the slots of their calendars."""
+        """Announce a change from the first file to the second. `filled`: both with the slots of their calendars."""
         now, known = await read_clock(conn), await oncall.list_overrides(conn)
         moved = moves(Plan(filled[0], known), Plan(filled[1], known), now, now + AHEAD)
         await store_reminders(conn, moved)

@@ -1,5 +1,7 @@
-"""The lines that people add to the note with which a shift began. Apart from the task that posts the notes: it imports
-the scheduler, and a command on a terminal does without that."""
+"""Lines that people add to the note with which a shift began.
+
+Separate from the task that posts the notes, which imports the scheduler: commands on a terminal start without it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def note_key(shift: Shift) -> str:
 async def add_note(
     conn: Connection, schedule: Schedule, rotation: str, user_id: str, text: str, *, channel: str
 ) -> bool:
-    """A line below the note of the shift that holds now; False when there is no such note."""
+    """Post a line below the note of the present shift. False if there is no such note."""
     now = await read_clock(conn)
     known = await oncall.list_overrides_since(conn, since=now - FURTHEST)
     found = shifts(schedule, rotation, now - FURTHEST, now + MOMENT, known)

@@ -1,4 +1,4 @@
-"""A short note in the channel at each turn of a rotation."""
+"""Posts a short hand-over note in the channel when a shift begins; leader only."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Override, Schedule, zone_of
 from services.domain.shifts import FURTHEST, Shift, shifts
 
-LATE_AT_MOST = timedelta(minutes=30)  # the bot was down: later the note is no news any more
+LATE_AT_MOST = timedelta(minutes=30)  # after the bot was down; a later note would be old news
 RUNS = 20
 
 
 class HandoverNotes(PeriodicTask):
-    """Posts one note per turn of each rotation that a level pages. `schedule` returns the one in force."""
+    """Posts one note per shift of each rotation that a level pages. `schedule` returns the one in force."""
 
     name = "hand-over notes"
     interval_s = 60.0
@@ -88,5 +88,5 @@ class HandoverNotes(PeriodicTask):
 
 
 def _began(schedule: Schedule, shift: Shift, known: Sequence[Override]) -> datetime:
-    """When a shift that was cut off at its beginning really began."""
+    """Return the real beginning of a shift that was read from its middle on."""
     return shifts(schedule, shift.rotation, shift.ends - FURTHEST, shift.ends, known)[-1].begins

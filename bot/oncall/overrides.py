@@ -1,4 +1,4 @@
-"""Changes of who is on call: each stored, posted in the channel, and sent to whom it moves, in one transaction."""
+"""Changes of the on-call schedule: stored, posted in the channel, and sent to the people whom they move, at once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from services.domain.shifts import Move, Plan, Swap, SwapState, moves
 
 @dataclass(frozen=True)
 class SlackOnly:
-    """Nothing changed: with this person these levels would reach no one outside Slack."""
+    """The outcome of an override that was not stored: these levels would reach no one outside Slack."""
 
     levels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Desired:
-    """Who shall be on call for a rotation, from when (None: from now on) until when."""
+    """A desired override: a person is on call for a rotation, from `begins_at` (None: now) until `ends_at`."""
 
     rotation: str
     user_id: str
@@ -35,8 +35,7 @@ class Desired:
 async def put_on_call(
     conn: Connection, schedule: Schedule | None, desired: Desired, *, channel: str, by: Person
 ) -> Override:
-    """An override that begins now ends the one that holds. People who put themselves on call have confirmed it by
-    that."""
+    """Store an override; one that begins now ends the one that holds. People who add themselves confirm it by that."""
     now = await read_clock(conn)
     begins = now if desired.begins_at is None else max(desired.begins_at, now)
     before = await oncall.list_overrides(conn)
@@ -67,7 +66,7 @@ async def _add(conn: Connection, desired: Desired, by: Person, *, confirmed: boo
 
 
 async def take(conn: Connection, *, channel: str, override_id: int, user_id: str) -> Override | None:
-    """The substitute confirms it; None when it has ended, or belongs to another person."""
+    """Confirm an override for its substitute; None if it has ended, or is another person's."""
     taken = await oncall.confirm_override(conn, override_id=override_id, user_id=user_id)
     if taken is not None:
         await update_message(conn, taken, (), channel=channel)
@@ -75,7 +74,7 @@ async def take(conn: Connection, *, channel: str, override_id: int, user_id: str
 
 
 async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rotation: str, by: Person) -> bool:
-    """The file applies again; whether there was an override that holds."""
+    """End the override that holds, so that the file applies again. False if there was none."""
     now, before = await read_clock(conn), await oncall.list_overrides(conn)
     was = _holder(schedule, rotation, now, before)
     ended = await oncall.end_overrides(conn, rotation=rotation, now=now)
@@ -94,7 +93,7 @@ async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rota
 async def end_one(
     conn: Connection, schedule: Schedule | None, *, channel: str, override_id: int, by: Person
 ) -> Override | None:
-    """One override ends, or is taken back before it begins; it as it was, None when there is none of this number."""
+    """End one override, or cancel it before it begins; return it as it was, None if none has this id."""
     now, before = await read_clock(conn), await oncall.list_overrides(conn)
     ended = next((one for one in before if one.id == override_id), None)
     if ended is None or await oncall.end_override(conn, override_id=override_id, now=now) is None:
@@ -109,13 +108,13 @@ async def end_one(
 
 
 async def offer_swap(conn: Connection, swap: Swap, *, channel: str) -> None:
-    """The other one is asked, in the channel and directly."""
+    """Ask the other person, in the channel and directly."""
     await messages.store_content(conn, swap.message_key, channel, view.swap_message(swap))
     await messages.store_content(conn, f"{swap.message_key}:direct", swap.other_user, view.swap_message(swap))
 
 
 async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, channel: str, by: Person) -> None:
-    """Both shifts change hands when it is accepted. Its messages say so, and the person who did not act is notified."""
+    """Move both shifts if the swap is accepted; edit its messages, and notify the person who did not act."""
     if swap.state is SwapState.ACCEPTED:
         now, before = await read_clock(conn), await oncall.list_overrides(conn)
         for user, begins, ends in (
@@ -132,7 +131,7 @@ async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, chann
 async def remember_moves(
     conn: Connection, schedule: Schedule | None, before: Sequence[Override], now: datetime
 ) -> list[Move]:
-    """Whom the change of overrides in this transaction moves; they are reminded a day and an hour before."""
+    """Return the moves that this transaction's change of overrides makes; store a day's and an hour's reminders."""
     if schedule is None:
         return []
     after = await oncall.list_overrides(conn)
@@ -157,7 +156,7 @@ async def store_reminders(conn: Connection, moved: Sequence[Move]) -> None:
 
 
 async def update_message(conn: Connection, override: Override, relieved: Sequence[str], *, channel: str) -> None:
-    """Its message in the channel, and the one to the substitute."""
+    """Write the override's message in the channel, and the one to the substitute."""
     await messages.store_content(conn, override.message_key, channel, view.override_message(override, relieved))
     key = f"{override.message_key}:direct"
     await messages.store_content(conn, key, override.user_id, view.put_on_call_message(override, relieved))

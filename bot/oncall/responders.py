@@ -11,7 +11,7 @@ from services.domain.people import Person
 
 
 def may_respond(person: Person, people: People, responders: Collection[str]) -> Verdict:
-    """Judge whether a person may manage incidents. `responders`: ids of users and groups; an empty set allows no one."""
+    """Judge if a person may manage incidents. `responders`: ids of users and groups; an empty set allows no one."""
     stranger = people.stranger(person)
     if stranger is not None:
         return Refused(stranger, "Ask a member of our workspace.")

@@ -65,10 +65,10 @@ class OnCallService:
     async def override(
         self, request: Request, desired: Desired, *, slack_only: bool = False
     ) -> str | SlackOnly | Refused:
-        """Puts a substitute on call; the outcome, in mrkdwn.
+        """Put a substitute on call; return the outcome, in mrkdwn.
 
-        SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` does not say that it may.
-        Incidents that are open keep the chain with which they began.
+        SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` is False. Open incidents
+        keep the escalation chain with which they began.
         """
         gone = await self._why_not_on_call(desired.user_id)
         if gone is not None:
@@ -85,7 +85,7 @@ class OnCallService:
     async def take_shift(
         self, request: Request, *, rotation: str, ends_at: datetime | None, slack_only: bool = False
     ) -> str | SlackOnly | Refused:
-        """The requester is on call from now on, until `ends_at` or the end of the shift that holds now."""
+        """Put the requester on call from now on, until `ends_at` or the end of the present shift."""
 
         async def act(conn: Connection, person: Person) -> str | SlackOnly | Refused:
             if ends_at is None and await self._holder(conn, rotation) == person.user_id:
@@ -99,7 +99,7 @@ class OnCallService:
         return await self._change(request, "oncall.override", {"rotation": rotation, "taken": True}, act)
 
     async def end_override(self, request: Request, *, rotation: str) -> str | Refused:
-        """The override that holds now ends."""
+        """End the override that holds now; return the outcome, in mrkdwn."""
 
         async def act(conn: Connection, person: Person) -> str:
             ended = await overrides.end(conn, self._schedule, channel=self._channel, rotation=rotation, by=person)
@@ -112,7 +112,7 @@ class OnCallService:
         return await self._change(request, "oncall.override", {"rotation": rotation, "user": None}, act)
 
     async def cancel_override(self, request: Request, override_id: int) -> str | Refused:
-        """The override of this number ends, or does not begin."""
+        """End the override with this id, or cancel it before it begins; return the outcome."""
 
         async def act(conn: Connection, person: Person) -> str | Refused:
             ended = await overrides.end_one(
@@ -125,7 +125,7 @@ class OnCallService:
         return await self._change(request, "oncall.override", {"override": override_id, "user": None}, act)
 
     async def take_override(self, request: Request, override_id: int) -> str | Refused:
-        """The substitute confirms the override; the outcome, in mrkdwn."""
+        """Confirm the override for its substitute; return the outcome, in mrkdwn."""
 
         async def act(conn: Connection, person: Person) -> str | Refused:
             taken = await overrides.take(conn, channel=self._channel, override_id=override_id, user_id=person.user_id)
@@ -137,7 +137,7 @@ class OnCallService:
         return await self._change(request, "oncall.taken", {"override": override_id}, act, everyone=True)
 
     async def add_note(self, request: Request, *, rotation: str, text: str) -> str | Refused:
-        """A line for the next shift, below the note with which the current one began."""
+        """Add a line for the next shift below the note with which the present one began."""
 
         async def act(conn: Connection, person: Person) -> str | Refused:
             schedule = self._schedule
@@ -151,7 +151,7 @@ class OnCallService:
         return await self._change(request, "oncall.noted", {"rotation": rotation}, act)
 
     async def calendar_token(self, request: Request, *, rotation: str, renew: bool) -> str | Refused:
-        """The token of the requester's own calendar, or (`rotation`) of a rotation's. `renew`: the former one ends."""
+        """Return the token of a rotation's calendar, or (`rotation` empty) the requester's own. `renew`: replace it."""
 
         async def act(conn: Connection, person: Person) -> str:
             return await oncall_changes.store_calendar_feed(
@@ -164,7 +164,7 @@ class OnCallService:
     async def offer_swap(
         self, request: Request, *, rotation: str, other_user: str, mine: datetime | None, theirs: datetime | None
     ) -> str | Refused:
-        """Asks another person to take the requester's shift (at `mine`, or their next one) for one of their own."""
+        """Ask another person to swap: the requester's shift (at `mine`, or the next one) for theirs (at `theirs`)."""
 
         async def act(conn: Connection, person: Person) -> str | Refused:
             now, known = await read_clock(conn), await oncall.list_overrides(conn)
@@ -193,7 +193,7 @@ class OnCallService:
         return await self._change(request, "oncall.swap_offered", {"rotation": rotation, "user": other_user}, act)
 
     async def settle_swap(self, request: Request, swap_id: int, state: SwapState) -> str | Refused:
-        """The other one accepts or declines, or the requester withdraws what they asked for."""
+        """Accept or decline a swap for the person who was asked, or withdraw it for its requester."""
 
         async def act(conn: Connection, person: Person) -> str | Refused:
             swap = await oncall_changes.read_swap(conn, swap_id=swap_id)
@@ -219,7 +219,7 @@ class OnCallService:
         return f"Swap {swap.id} is {state}."
 
     async def _is_possible(self, conn: Connection, schedule: Schedule, swap: Swap) -> bool:
-        """Whether each of them is on call for all of the shift that they give away, and neither is over."""
+        """True if each person is still on call for all of the shift that they give away, and neither shift is over."""
         now, known = await read_clock(conn), await oncall.list_overrides(conn)
         mine = Shift(swap.rotation, max(swap.begins_at, now), swap.ends_at, schedule.person_of(swap.user_id))
         theirs = Shift(
@@ -235,7 +235,7 @@ class OnCallService:
         return find_shift(self._schedule, rotation, user_id, since, known) if self._schedule else None
 
     async def _holder(self, conn: Connection, rotation: str) -> str | None:
-        """The Slack id of who is on call for it now."""
+        """The Slack id of the person on call for a rotation now."""
         now, known = await read_clock(conn), await oncall.list_overrides(conn)
         found = holder(self._schedule, rotation, now, known) if self._schedule else None
         return found.slack if found else None
@@ -267,7 +267,7 @@ class OnCallService:
         *,
         everyone: bool = False,
     ) -> T | Refused:
-        """`everyone`: each member of our workspace may; `act` reads who it is."""
+        """Do one act, or refuse it, with its audit row. `everyone`: allow each member; `act` then checks the person."""
         person = person_of(request.actor)
         if person is None:
             raise OperatorError(
@@ -303,28 +303,28 @@ class OnCallService:
     async def _audit_refusal(
         self, conn: Connection, count: Count, event: str, person: Person, refused: Refused
     ) -> None:
-        """Of a flood one row per minute."""
+        """Audit a refusal; at most one row per person, event and minute."""
         due = count(person.user_id, event)
         if due is not None:
             details = {"why": refused.why, "team": person.team_id, **times(due)}
             await append_audit(conn, actor=person.user_id, event=f"{event}.refused", run_id=None, details=details)
 
     async def _why_not_on_call(self, user_id: str) -> Refused | None:
-        """A deactivated account, or one that is not a person's, can't be paged."""
+        """Refuse an account that can't be paged: a deactivated one, or one that is not a person's."""
         people = await self._groups.people(user_id)
         if not people.is_barred(user_id):
             return None
         return Refused(f"{mention(user_id)} is not an active member of our workspace", "Put another person on call.")
 
     async def _repeated_words(self, conn: Connection, at: datetime) -> str:
-        """What an override made of the levels: those that page one and the same person then."""
+        """Warn, in mrkdwn, of levels that page the same person from then on; empty if there are none."""
         if self._schedule is None:
             return ""
         found = repeated_levels(self._schedule, at, await oncall.list_overrides(conn))
         return "".join(f"\n⚠️ {escape(one.words, limit=200)}" for one in found)
 
     async def _levels_losing_targets(self, conn: Connection, desired: Desired, by: Person) -> tuple[int, ...]:
-        """The levels that this person would leave without a phone."""
+        """The numbers of the levels that would have no phone with this override."""
         if self._schedule is None:
             return ()
         now = await read_clock(conn)

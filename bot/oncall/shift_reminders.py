@@ -18,7 +18,7 @@ AT_ONCE = 50
 
 
 class ShiftReminders(PeriodicTask):
-    """Omits what a later change took back. `schedule` returns the one in force."""
+    """Sends due reminders, unless a later change took the move back. `schedule` returns the one in force."""
 
     name = "shift reminders"
     interval_s = 60.0
@@ -49,7 +49,7 @@ class ShiftReminders(PeriodicTask):
         await messages.store_message(conn, key=key, channel=reminder.user_id, text=text, blocks=blocks)
 
     async def _on_call(self, conn: Connection, reminder: ShiftReminder) -> OnCallPerson | None:
-        """Who is on call then, as it stands now."""
+        """Return the person on call at the reminder's time, by the present schedule."""
         schedule = self._schedule()
         known = await oncall.list_overrides(conn)
         return holder(schedule, reminder.rotation, reminder.begins_at, known) if schedule else None

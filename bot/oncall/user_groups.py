@@ -22,7 +22,7 @@ from services.domain.slack_refusals import SlackRefusedError
 logger = logging.getLogger(__name__)
 
 EVERY_S = 60.0
-AGAIN_AFTER = timedelta(hours=1)  # what was refused for good is tried so often: a scope may have been granted
+AGAIN_AFTER = timedelta(hours=1)  # between attempts that Slack refuses for good: a scope may have been granted
 HAS_RIGHTS = (
     "it has rights (policy, DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS), and who is on call must not get them; "
     "check who is in it"
@@ -36,10 +36,11 @@ _WHAT_NEXT = {
 
 
 class OnCallGroups(PeriodicTask):
-    """One call per change of the person on call. While no one is on call the group stays as it is.
+    """Sets the group's only member with one call per change. While no one is on call the group stays as it is.
 
-    `with_rights`: user groups that give rights; None while that is not known. They follow no rotation: who may change
-    the schedule would give themselves these rights. A group that gets rights later is announced: its members have them.
+    `with_rights`: user groups that give rights; None while that is not known. They follow no rotation: a person who may
+    change the schedule could give themselves these rights. A group that gets rights later is announced, because its
+    member has them.
     """
 
     name = "on-call user groups"
@@ -100,7 +101,7 @@ class OnCallGroups(PeriodicTask):
         self._wake_ups.outbox.set()
 
     async def _set_members(self, group: str, user_id: str) -> str | None:
-        """Why Slack refused it, None when it did not. Raises SourceError for what may pass: it is tried again."""
+        """Set the member; return why Slack refused it for good, else None. Raises SourceError for what may pass."""
         try:
             await self._slack.set_group_members(group, [user_id])
         except SlackRefusedError as refused:
@@ -112,12 +113,12 @@ class OnCallGroups(PeriodicTask):
 
 
 def _is_due(last: OnCallGroup, user_id: str, ago: timedelta, *, has_rights: bool) -> bool:
-    """For another person, when the group's rights come or go, or again after a refusal."""
+    """True for another person, a change of the group's rights, or an hour after a refusal."""
     if last.user_id != user_id or has_rights != (last.problem == HAS_RIGHTS):
         return True
     return last.problem is not None and ago >= AGAIN_AFTER
 
 
 def _is_news(before: str | None, problem: str) -> bool:
-    """Once per problem; what Slack refuses is one, whatever its words."""
+    """True if the problem is to be announced: the first one, or one of the other kind (rights, Slack's refusal)."""
     return before is None or (before == HAS_RIGHTS) != (problem == HAS_RIGHTS)

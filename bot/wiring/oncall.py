@@ -31,13 +31,13 @@ def watch_oncall_file(
     incident_service: IncidentService,
     implied: ImpliedAcknowledgement,
 ) -> list[OnCallFileWatch]:
-    """None without an on-call file."""
+    """Return the watch of the on-call file; empty without such a file."""
     settings, world = core_wiring.settings.oncall, core_wiring.world
     if isinstance(settings, Invalid) or settings.path is None:
         return []
 
     def apply(schedule: Schedule) -> None:
-        """Everything that was made from the former file follows this one."""
+        """Replace the schedule in everything that was made from the former one."""
         world.schedule = schedule
         incident_store.place = replace(incident_store.place, schedule=schedule)
         incident_service.follow(responders(world))
@@ -65,7 +65,12 @@ def make_oncall_tasks(
         ShiftReminders(database, schedule, wake_ups),
         HandoverNotes(database, schedule, wake_ups, channel=channel, environment=environment),
         OnCallGroups(
-            database, core_wiring.slack, schedule, partial(_with_rights, core_wiring, changing), wake_ups, channel=channel
+            database,
+            core_wiring.slack,
+            schedule,
+            partial(_with_rights, core_wiring, changing),
+            wake_ups,
+            channel=channel,
         ),
         *(OnCallFileNews(watch, database, wake_ups, channel=channel) for watch in watches),
         *(CalendarNews(watch.calendars, database, wake_ups, channel=channel) for watch in watches),

@@ -29,9 +29,7 @@ def handed_over(ago: timedelta) -> Schedule:
 
 
 async def tick(scene: Scene) -> None:
-    task = HandoverNotes(
-        scene.database, scene.schedule, scene.wake_ups, channel=model.INCIDENTS_ID, environment="dev"
-    )
+    task = HandoverNotes(scene.database, scene.schedule, scene.wake_ups, channel=model.INCIDENTS_ID, environment="dev")
     await task.tick(scene.fence)
 
 
