@@ -13,11 +13,14 @@ from bot.commands.dispatch import run_words
 from bot.commands.registry import find
 from bot.config.environment import Settings
 from bot.config.fields import Invalid
+from bot.facts.absent_bot import why_absent
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.errors import error_answer
+from bot.views.notes import with_note
 from bot.views.terminal import mentioned_ids
 from bot.world import World
 from services.domain.errors import OperatorError
+from services.domain.status import Status
 
 Write = Callable[[str], None]
 
@@ -87,7 +90,9 @@ async def _answer_with_services(
             await changing.names.read()
         incident_store = make_incident_store(world, changing.names.of)
         incident_service = make_incident_service(world, world.database, incident_store, changing.groups, changing.names)
-        return await run_words(words, request, world, changing.approval_service, incident_service)
+        answer = await run_words(words, request, world, changing.approval_service, incident_service)
+        absent = None if verb.is_read or answer.status is Status.FAIL else await why_absent(world)
+        return with_note(answer, f"{absent}; messages and pages wait until it is back") if absent else answer
 
 
 async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, str]:

@@ -29,12 +29,13 @@ from services.domain.thresholds import StaleLimits
 class Facts:
     """`as_of` is the database's clock, the bot's own if the database doesn't answer; `now` is always the bot's.
 
-    `environment` is None if the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
-    when the bot has not reached the database; None if it does, or does not know. `same_again`: deployments that runs of
-    ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: the text is read
-    later, so it has clock times. `api_answered`: the API's ok answers before it stopped answering well;
-    `api_bad_since`: since when an alert reports that it does not; None if that is not known. `working`: the run of ours
-    that acts on a service now, as far as that can be read.
+    `environment` is None if the bot's settings do not name it. `bot` is None on the terminal, which has `bot_absence`
+    instead: how long no bot has run; None if one runs, or that is unknown. `database_since`: since when the bot has not
+    reached the database; None if it does, or does not know. `same_again`: deployments that runs of ours made of the
+    commit that was there before (a restart, a start), which are no deploys. `stored`: the text is read later, so it has
+    clock times. `api_answered`: the API's ok answers before it stopped answering well; `api_bad_since`: since when an
+    alert reports that it does not; None if that is not known. `working`: the run of ours that acts on a service now, as
+    far as that can be read.
     """
 
     environment: str | None
@@ -51,6 +52,7 @@ class Facts:
     expected: Mapping[WorkerType, int | Unavailable]
     expected_age: timedelta = timedelta()
     bot: BotState | None = None
+    bot_absence: timedelta | None = None
     channel_problem: str | None = None
     locks: Sequence[Lock] | Unavailable = ()
     freezes: Sequence[Freeze] | Unavailable = ()
@@ -166,7 +168,7 @@ def check(facts: Facts) -> list[Finding]:
     return [
         *found,
         *_relevant(sha.check(sha_facts), found),
-        *bot.check(bot.Facts(facts.bot, facts.now, facts.channel_problem)),
+        *bot.check(bot.Facts(facts.bot, facts.now, facts.channel_problem, facts.bot_absence)),
     ]
 
 

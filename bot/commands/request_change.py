@@ -13,6 +13,7 @@ from bot.changes import CHANGES, DRY_RUN, Change
 from bot.changes import EXCEPTION as EXCEPTION_OPTION
 from bot.commands.arguments import parse_reason, wrong_word
 from bot.commands.context import need_approval_service, requester_zone
+from bot.facts.absent_bot import why_absent
 from bot.facts.plan import MakePlan, Parameters
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
 
 
+NO_SLACK = "changes are approved in Slack, which is unreachable or not configured"
 DATABASE = "database"  # the source's name in errors
 PATIENCE_S = 1.5  # for the reads of owner and freezes: an emergency must not wait for a database that hangs
 
@@ -121,8 +123,10 @@ async def file(
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)
-    if approval_service is None and request.surface is Surface.TERMINAL:
-        return await _by_hand(plan, world, "changes are approved in Slack, which is unreachable or not configured")
+    if request.surface is Surface.TERMINAL and request.actor is None:
+        why = NO_SLACK if approval_service is None else await why_absent(world)
+        if why is not None:
+            return await _by_hand(plan, world, why)
     approval_service, reason = need_approval_service(approval_service), parameters.get("reason", "")
     try:
         return await _file_or_find(plan, request, approval_service, reason)

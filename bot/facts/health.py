@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from bot.facts.absent_bot import read_absence
 from bot.facts.services import read_running
 from bot.world import World
 from playbooks import health
@@ -49,6 +50,7 @@ async def gather_health(world: World) -> health.Facts:
         acts = group.create_task(world.service_acts())
         working = group.create_task(world.read(list_working_runs))
         channel = group.create_task(world.channel_problem())
+        absence = group.create_task(_read_absence(world))
     seen = running.result()
     is_well = isinstance(seen.api, ApiHealth) and seen.api.is_ok
     return health.Facts(
@@ -67,6 +69,7 @@ async def gather_health(world: World) -> health.Facts:
         expected_age=seen.replicas.age,
         bot=world.bot_state() if world.bot_state else None,
         channel_problem=channel.result(),
+        bot_absence=absence.result(),
         locks=locks.result(),
         freezes=freezes.result(),
         database_since=world.database.away_since if world.database else None,
@@ -76,6 +79,11 @@ async def gather_health(world: World) -> health.Facts:
         working=_working(working.result()),
         system=world.system,
     )
+
+
+async def _read_absence(world: World) -> timedelta | None:
+    """A bot that answers is there."""
+    return None if world.bot_state else await read_absence(world)
 
 
 async def _api_bad_since(world: World) -> datetime | None:

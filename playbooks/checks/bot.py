@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
 from services.domain.health import BotState
@@ -15,20 +15,24 @@ from services.domain.text import age
 class Facts:
     """`state` is None if no bot runs: on the terminal. `now` is the bot's own clock, as is its start.
 
+    `absence`: how long no bot has run, as the database tells a terminal; None if one runs, or that is unknown.
     `channel_problem`: why the incidents channel takes no messages, if no bot runs; None as in `BotState`.
     """
 
     state: BotState | None
     now: datetime
     channel_problem: str | None = None
+    absence: timedelta | None = None
 
 
 def check(facts: Facts) -> list[Finding]:
-    """`bot.channel` if the incidents channel takes no messages, and `bot.self` if a bot runs."""
+    """`bot.channel` if the incidents channel takes no messages, and `bot.self` if a bot runs or stopped."""
     state = facts.state
     problem = state.channel_problem if state else facts.channel_problem
     found = [check_channel(problem)] if problem else []
-    return [*found, _check_self(state, facts.now)] if state else found
+    if state:
+        return [*found, _check_self(state, facts.now)]
+    return [*found, _absent(facts.absence)] if facts.absence else found
 
 
 def check_channel(problem: str) -> Finding:
@@ -40,6 +44,16 @@ def check_channel(problem: str) -> Finding:
         "fix it in Slack, or set SLACK_INCIDENTS_CHANNEL to another channel; until then pages go directly to the "
         "people on call and to the approvers, and to the pagers if that reaches no one",
         next_step=NextStep("Check the settings", "check-config"),
+    )
+
+
+def _absent(absence: timedelta) -> Finding:
+    return Finding(
+        "bot.self",
+        Status.FAIL,
+        f"bot is not running, last active {age(absence)} ago",
+        "no alert is evaluated, no one is paged and no run is executed until it is back; see docs/bot-down.md",
+        evidence={"idle_s": round(absence.total_seconds())},
     )
 
 

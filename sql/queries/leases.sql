@@ -36,6 +36,12 @@ FROM chatops.leases
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > clock_timestamp()
 FOR SHARE;
 
+-- name: read_idle_time
+-- How long the lease has been free; negative while it is held. No row: it was never taken. By primary key.
+SELECT clock_timestamp() - until AS idle
+FROM chatops.leases
+WHERE name = %(name)s;
+
 -- name: prune_run_leases
 -- Leases of runs that have ended. There is one row per run until it is pruned; the runs by primary key, because all those
 -- that ever were are many more than the leases that are left.

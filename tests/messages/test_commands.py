@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.commands.check_config import check_config_answer
 from bot.commands.dispatch import run
@@ -76,6 +77,7 @@ def test_home(golden: Compare) -> None:
 
 def test_health(golden: Compare) -> None:
     texts = {"healthy": health.report(HEALTHY)}
+    texts |= {"no bot runs": health.report(replace(HEALTHY, bot=None, bot_absence=timedelta(minutes=12)))}
     texts |= {name: health.report(case.facts.health) for name, case in CASES.items()}
     golden(
         "health",

@@ -40,6 +40,15 @@ async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> 
     return row[0]
 
 
+async def read_idle_time(conn: Connection, *, name: str) -> timedelta | None:
+    """Return how long the lease has been free: negative while it is held, None if it was never taken."""
+    row = await (await conn.execute(SQL["read_idle_time"], {"name": name})).fetchone()
+    if row is None:
+        return None
+    assert isinstance(row[0], timedelta)  # noqa: S101 - its column's type
+    return row[0]
+
+
 async def prune_run_leases(conn: Connection, *, older_than: timedelta) -> int:
     """Delete the leases of ended runs and return how many."""
     cur = await conn.execute(SQL["prune_run_leases"], {"older_than": older_than})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
+import psycopg
 import pytest
 
 from bot.cli import dispatch
@@ -110,6 +112,56 @@ async def test_a_change_without_the_database_reports_how_to_do_it_by_hand(enviro
     assert outcome.code == 1
     assert "Nothing was done: runs are stored in the database: server not reachable" in outcome.text
     assert "Railway → dragonfly-api → Deployments → d-api → Restart" in outcome.text
+
+
+def leave(database_urls: DatabaseUrls, idle: timedelta) -> None:
+    """The last bot stopped so long ago."""
+    with psycopg.connect(database_urls.bot, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO chatops.leases (name, owner, epoch, until) VALUES ('leader', 'bot-1', 1, now() - %s)", (idle,)
+        )
+
+
+async def test_a_change_without_a_bot_reports_how_to_do_it_by_hand(
+    environ: dict[str, str], database_urls: DatabaseUrls
+) -> None:
+    leave(database_urls, timedelta(minutes=12))
+
+    outcome = await dispatch(["restart", "api"], environ)
+    stop = await dispatch(["stop-workers", "ingest", "damage"], environ)
+
+    assert (outcome.code, stop.code) == (1, 1)
+    assert "Nothing was done: the bot is not running: last active 12 min ago" in outcome.text
+    assert "Railway → dragonfly-api → Deployments → d-api → Restart" in outcome.text
+    assert "Railway → dragonfly-worker-ingest → Deployments → d-ingest → Remove" in stop.text
+    assert json.loads((await dispatch(["runs", "--json"], environ)).text) == []
+
+
+async def test_a_change_while_a_replica_takes_over_waits_for_it(
+    environ: dict[str, str], database_urls: DatabaseUrls
+) -> None:
+    leave(database_urls, timedelta(seconds=15))
+
+    outcome = await dispatch(["restart", "api"], environ)
+
+    assert outcome.code == 0
+    [run] = json.loads((await dispatch(["runs", "--json"], environ)).text)
+    assert run["state"] == "awaiting_approval"
+
+
+async def test_health_and_what_is_stored_report_that_no_bot_runs(
+    environ: dict[str, str], database_urls: DatabaseUrls
+) -> None:
+    leave(database_urls, timedelta(minutes=12))
+
+    health = json.loads((await dispatch(["health", "--json"], environ)).text)
+    opened = await dispatch(["incident", "open", "api is slow"], environ)
+    read = await dispatch(["runs"], environ)
+
+    assert [one["status"] for one in health["findings"] if one["check"] == "bot.self"] == ["fail"]
+    assert opened.code == 0
+    assert "pages wait" in opened.text
+    assert "pages wait" not in read.text
 
 
 async def test_a_refusal_calls_people_by_their_names(

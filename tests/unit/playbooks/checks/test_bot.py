@@ -33,6 +33,14 @@ def test_a_follower_is_fine_and_the_terminal_has_no_bot() -> None:
     assert check(Facts(None, NOW)) == []
 
 
+def test_terminal_reports_that_no_bot_runs_and_what_is_missing_without_it() -> None:
+    [finding] = check(Facts(None, NOW, absence=timedelta(minutes=12)))
+
+    assert (finding.check, finding.status, finding.evidence) == ("bot.self", Status.FAIL, {"idle_s": 720})
+    assert "12 min" in finding.title
+    assert "docs/bot-down.md" in finding.detail
+
+
 def test_an_incidents_channel_that_takes_nothing_is_wrong_and_comes_first() -> None:
     found = check(Facts(replace(STATE, channel_problem="it is archived"), NOW))
 

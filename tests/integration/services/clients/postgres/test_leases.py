@@ -114,6 +114,25 @@ async def test_released_lease_is_free_at_once(database: Database) -> None:
     assert await take(database, "b") == 2
 
 
+async def idle(database: Database) -> timedelta | None:
+    async with database.read() as conn:
+        return await leases.read_idle_time(conn, name="leader")
+
+
+async def test_idle_time_counts_from_the_end_of_the_lease(database: Database) -> None:
+    never = await idle(database)
+    await take(database, "a")
+    held = await idle(database)
+    await step_clock(database, LONG + timedelta(minutes=12))
+    free = await idle(database)
+
+    assert never is None
+    assert held
+    assert held < timedelta()
+    assert free
+    assert timedelta(minutes=12) <= free < timedelta(minutes=13)
+
+
 async def test_fence_holds_back_a_successor_until_the_commit(database: Database) -> None:
     await take(database, "a")
     async with database.transaction() as conn:
