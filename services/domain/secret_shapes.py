@@ -64,6 +64,8 @@ _PATTERN = re.compile(
        |(?P<begins>(?<![A-Za-z0-9])(?:(?:{_KEYS})[\w.=-]{{6,}}{_MORE_LINES}
            |sk-[\w-]{{0,40}}\*{{3,}}[\w*]{{0,40}}))   # as OpenAI repeats a wrong key
        |(?P<option>(?<![\w-])(?:--?(?i:password|passwd|token|secret|api-?key|auth)[ =]
+           |(?i:identified\s{{1,3}}by)\s{{1,3}}(?=["'])
+           |-(?P<letter>[ap])[ ]?(?![\s-])
            |(?:-u|--user)[ =]?["']?(?P<user>[\w.@+%-]{{1,80}}):))(?P<option_value>{_VALUE})
        |(?P<tagged><(?P<tag>[A-Za-z][\w.:-]{{0,60}})(?:\s[^<>=]{{1,60}}=[^<>]{{1,200}})?>)(?:(?:\s{{0,80}}<!\[CDATA\[)?[^<]{{1,500}}(?=</(?P=tag)>)
            |(?=[\w$\#%@!~^])[^<\n]{{1,500}}   # "<Token> expected but" is no value, nor "Map<Key>, …"
@@ -107,6 +109,10 @@ _KEY_OF_DATA = re.compile(
 _FAILURES = frozenset({"invalid", "expired", "no", "not", "missing", "unknown", "bad", "wrong", "revoked", "malformed"})
 # "-u a:b" is a user with a password for the first programs, and an owner or a branch for the others.
 _PROGRAM = re.compile(r"\b(?:(?P<with_password>curl|wget|https?|xh|login)|git|docker|podman|nerdctl|chown|rsync)\b")
+# The option of one letter whose value is a password, by the program: mysql asks for it when a space follows.
+_PASSWORD_LETTERS = re.compile(
+    r"\b(?:(?P<mysql>(?:mysql|mariadb)(?:-?[a-z]{2,10})?\b[^|;&]*)|(?P<redis>redis-cli\b[^|;&]*)|sshpass(?:\s+-\S+)*\s+)\Z"
+)
 _PLACEHOLDER = re.compile(r"<([A-Za-z][A-Za-z_-]{0,40})>\W{0,3}\Z")  # "--token <token>" in a usage line
 _MOST_IN_A_DATE = 8  # digits in a name with a number
 _MOST_IN_A_MONTH = 6  # the same, in a text as long as a token
@@ -165,10 +171,18 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
 def _option(found: re.Match[str]) -> tuple[str, int]:
     """The rest of an option that holds no secret is searched on its own: what looks like a user may be the scheme of an
     address."""
-    if not (_is_owner(found) if found["user"] else _is_placeholder(found["option_value"])):
+    if _is_password(found):
         return found["option"] + HIDDEN, found.end()
     rest = found.start("user") if found["user"] else found.end("option")
     return found.string[found.start() : rest], rest
+
+
+def _is_password(found: re.Match[str]) -> bool:
+    if found["user"]:
+        return not _is_owner(found)
+    if found["letter"]:
+        return _is_password_letter(found)
+    return not _is_placeholder(found["option_value"])
 
 
 def _is_phrase(scheme: str, value: str) -> bool:
@@ -188,7 +202,7 @@ def _assigned(found: re.Match[str]) -> tuple[str, int]:
 
 def _is_owner(found: re.Match[str]) -> bool:
     """True for `docker run -u 1000:1000`, `git push -u origin:main`, `--user app:app`: no user with a password."""
-    line = found.string[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
+    line = _line_before(found)
     value = found["option_value"].strip("\"'.,;)")
     programs = list(_PROGRAM.finditer(line))
     if not programs:
@@ -198,6 +212,20 @@ def _is_owner(found: re.Match[str]) -> bool:
         option.startswith("-") or option in ("exec", "run") for option in options
     )
     return programs[-1]["with_password"] is None and is_its_own
+
+
+def _is_password_letter(found: re.Match[str]) -> bool:
+    """`mysql -pswordfish`, `sshpass -p swordfish`, `redis-cli -a swordfish`; not `psql -p 5432`."""
+    program = _PASSWORD_LETTERS.search(_line_before(found))
+    if program is None:
+        return False
+    if program["mysql"]:
+        return found["option"] == "-p"
+    return found["letter"] == ("a" if program["redis"] else "p")
+
+
+def _line_before(found: re.Match[str]) -> str:
+    return found.string[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
 
 
 def _is_placeholder(value: str) -> bool:
