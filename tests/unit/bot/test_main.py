@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.outside import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -26,7 +28,7 @@ def test_running_bot_has_the_owners_connection_string_nowhere_in_its_environment
         }
         with subprocess.Popen([sys.executable, "-m", "bot"], stdout=subprocess.PIPE, env=environ, cwd=ROOT) as bot:
             try:
-                slack.settimeout(30.0)
+                slack.settimeout(PATIENCE_S)
                 with slack.accept()[0]:  # it runs, and calls Slack
                     running = Path(f"/proc/{bot.pid}/environ").read_bytes()
             finally:

@@ -42,7 +42,7 @@ async def test_a_page_goes_before_everything_that_waits_already() -> None:
 
 async def test_pace_counts_from_the_answer_because_slack_counts_from_what_arrived() -> None:
     """Two posts that leave a second apart arrive less than that apart where the first was slow on its way."""
-    pace, clock = Pace(every_s=0.3), asyncio.get_running_loop().time
+    pace, clock = Pace(every_s=1.5), asyncio.get_running_loop().time
     await pace.wait("C1")
     following = asyncio.create_task(pace.wait("C1", Urgency.PAGE))
     await asyncio.sleep(0.2)
@@ -51,7 +51,7 @@ async def test_pace_counts_from_the_answer_because_slack_counts_from_what_arrive
     answered_at = clock()
     await following
 
-    assert clock() - answered_at >= 0.29
+    assert clock() - answered_at >= 1.49
 
 
 async def test_an_answer_waits_until_slack_takes_one_and_what_is_more_urgent_tries() -> None:
