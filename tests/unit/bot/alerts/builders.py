@@ -1,4 +1,4 @@
-"""Alerts, signals and circumstances that show only what matters."""
+"""Builders of alerts, rule results, silences and evaluation contexts; a test names only what matters to it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fine(**more: Any) -> RuleResult:
 
 
 def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more: Any) -> Alert:
-    """Seen a minute ago, and told at once if it fires."""
+    """An alert that began `since_s` ago; unless it is pending, it was announced at that moment."""
     since = ago(since_s)
     reported: dict[str, Any] = {}
     if state is not AlertState.PENDING:

@@ -1,4 +1,4 @@
-"""Follows the alerts through simulated time: the same rules and decisions, with a dictionary for the database."""
+"""Alerts in simulated time: the product's rules and decisions, with a dictionary as the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.bot.alerts.builders import ANNOUNCING
 
 @dataclass(frozen=True)
 class Reported:
-    """What people noticed: a new message, or a line in a thread."""
+    """A notice that people got: a new message, or a line in a thread."""
 
     at: datetime
     fingerprint: str
@@ -25,7 +25,7 @@ class Reported:
 
 @dataclass
 class Following:
-    """All alerts as they would be stored, and what people were told. `moves`: every one that was made."""
+    """The alerts as they would be stored, and the notices that people got. `moves`: every transition."""
 
     alerts: dict[str, Alert] = field(default_factory=dict)
     reported: list[Reported] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Following:
         silences: Sequence[Silence] = (),
         runs: Sequence[WorkingRun] = (),
     ) -> list[Transition]:
-        """Evaluate once."""
+        """Decide about the results of one evaluation, and store the transitions."""
         if self.looked_at is not None and now - self.looked_at > timedelta(seconds=60):
             self.blind_until = now + timedelta(seconds=ANNOUNCING.aftermath_s)
         self.looked_at = now

@@ -1,4 +1,4 @@
-"""A made-up worker goes through the same check as the real ones, and never counts among them."""
+"""The worker of a drill: checked like a real worker, and never counted as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However often it comes and goes, people are told seldom, and the truth is told in the end."""
+"""A flapping alert: few notices, one page at most, and the last notice tells the final state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 
 def follow(changes: list[tuple[float, bool]], *, wait_s: float = 0, look_s: float = 20) -> tuple[Following, datetime]:
-    """`changes`: for how many seconds it is so, and whether it is bad; looked at every `look_s`."""
+    """Evaluate every `look_s` seconds; return the alerts and the time after it. `changes`: `(seconds, is bad)`."""
     following, now = Following(), NOW
     for lasts_s, is_bad in changes:
         for _ in range(max(int(lasts_s / look_s), 1)):

@@ -1,4 +1,4 @@
-"""What memory was freed by itself is learned, and forgotten when a process starts."""
+"""The peaks from which a process has freed memory by itself: learned from its metrics, forgotten when it starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.domain.services import Service, WorkerType
 from tests.unit.bot.alerts.builders import ago
 from tests.unit.bot.alerts.test_rules import beat, seen, services, state, usage, work
 
-FELL = usage(*[0.2] * 20, 0.3, 0.42, 0.2, 0.2)  # of 0.5 GB, 30 s ago
+FELL = usage(*[0.2] * 20, 0.3, 0.42, 0.2, 0.2)  # GB; the fall was 30 s ago
 FELL_S = 30
 
 
@@ -52,4 +52,4 @@ def test_freed_memory_is_kept_until_a_process_starts() -> None:
 
     assert freed.update(replace(seen(old, new), usage=flat)) == {Service.INGEST: 0.0}
     later = replace(seen(old), usage={Service.INGEST: FELL}, now=seen().now + timedelta(minutes=1))
-    assert freed.update(later) == {Service.INGEST: 0.42}  # the newer row is gone, nothing started
+    assert freed.update(later) == {Service.INGEST: 0.42}  # the newer heartbeat is gone: no process has started

@@ -1,4 +1,4 @@
-"""What of a snapshot is recorded: numbers only, so that each minute can be stored."""
+"""The history record of a snapshot: numbers only, so that every minute can be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A poll begins anew after it was closed (leadership goes and comes back), and tells when a hint has its answer."""
+"""Polls of a source: usable again after they were closed (leadership returns), and prompt after a refresh notice."""
 
 from __future__ import annotations
 

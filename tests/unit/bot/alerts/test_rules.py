@@ -1,4 +1,4 @@
-"""What each rule says of what is seen: the checks of `health` and `doctor`, and how much they matter."""
+"""The alert rules: each reports its planted fault, with the checks of `health` and `doctor` and its own severity."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def health(**more: Any) -> ApiHealth:
 
 
 def usage(*memory: float) -> ServiceUsage:
-    """GB of 0.5, every 30 s until now."""
+    """One instance with a limit of 0.5 GB. `memory`: GB, a sample every 30 s, the last one now."""
     samples = [Sample(ago(30 * (len(memory) - n - 1)), value) for n, value in enumerate(memory)]
     return ServiceUsage([InstanceUsage("n", samples, 0.5)])
 
@@ -141,8 +141,8 @@ def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
     every = results()
 
     assert {name for name, one in every.items() if one.finding.status is not Status.OK} == set()
-    ours = {name for name in FINGERPRINTS if not name.endswith(".simplicity")}  # which another system has
-    assert ours ^ set(every) == {"grants.audit"}  # which reports that the catalog was unreadable
+    ours = {name for name in FINGERPRINTS if not name.endswith(".simplicity")}  # only the system `civil` has it
+    assert ours ^ set(every) == {"grants.audit"}  # fires only if the catalog can't be read
 
 
 def test_rules_have_no_result_for_sources_that_were_not_read() -> None:
@@ -321,7 +321,7 @@ def test_the_next_deadline_is_that_of_the_oldest_beat_that_counts() -> None:
     assert next_deadline(seen(beat(100), beat(10, id="i2"), beat(400, id="i3"))) == NOW + timedelta(seconds=200)
 
 
-# Each other rule, with the fault planted
+# Every other rule, with its fault planted
 
 
 def lock_wait(seconds: float) -> LockWait:

@@ -1,4 +1,4 @@
-"""Seven ordinary days without a needless page: simulated time, the real rules."""
+"""Seven ordinary days cause no page: simulated time, the product's rules."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ WEEK = timedelta(days=7)
 STALE = timedelta(seconds=300)
 EVERY = timedelta(seconds=60)
 INGEST, ENFORCEMENT = WorkerType.INGEST, WorkerType.ENFORCEMENT
-ROLLS_OUT_IN = timedelta(seconds=90)  # until what was deployed serves, and the API runs it
-ASKED_EVERY = timedelta(seconds=20)  # so old may be what Railway and the API said last
+ROLLS_OUT_IN = timedelta(seconds=90)  # from the deploy until the new version serves
+ASKED_EVERY = timedelta(seconds=20)  # the age of the last answers of Railway and the API
 CLOCKS_CHANGE = START + timedelta(days=4), START + timedelta(days=4, hours=4)
 BERLIN = ZoneInfo("Europe/Berlin")
-ROTA = Schedule(  # hands over at a time that the night of the change does not have
+ROTA = Schedule(  # hands over at 02:30, which the night of the clock change skips
     {"ann": OnCallPerson("ann", "U1"), "ben": OnCallPerson("ben", "U2")},
     {"primary": Rotation("primary", ("ann", "ben"), 1, date(2026, 3, 1), time(2, 30), BERLIN)},
     (Level(("primary",), frozenset(Channel), timedelta(minutes=5)),),
@@ -46,7 +46,7 @@ Spans = list[tuple[datetime, datetime]]
 
 @dataclass
 class Worker:
-    """A process: it beats from its start to its end, and says goodbye if it can."""
+    """A worker process: it sends heartbeats from start to end; in an orderly stop its last row says `stopped`."""
 
     id: str
     kind: WorkerType
@@ -61,21 +61,21 @@ class Worker:
         beat_at = self.started_at + beats * BEAT_EVERY
         if self.stopped_in_order and self.ended_at and self.ended_at <= now:
             return Heartbeat(self.id, self.kind, "stopped", self.ended_at, self.started_at, self.git_sha)
-        for begins, ends in outages:  # no write succeeds while the database is away
+        for begins, ends in outages:  # no heartbeat is written during a database outage
             if begins <= beat_at < ends + BEAT_EVERY and now < ends + BEAT_EVERY:
                 beat_at = min(beat_at, begins)
         return Heartbeat(self.id, self.kind, "running", beat_at, self.started_at, self.git_sha)
 
     def seems_to_run(self, now: datetime) -> bool:
-        """To Railway, which does not know of one that hangs."""
+        """True if Railway shows it as running; Railway does not notice a process that hangs."""
         has_ended = self.stopped_in_order and self.ended_at is not None and self.ended_at <= now
         return self.started_at <= now and not has_ended
 
 
 @dataclass
 class Plant:
-    """All workers, how many should run, when a commit was deployed, and when the database, the bot, the API or Railway
-    was away."""
+    """The simulated system: its workers, the wanted counts, the times of the deploys, and the outages of the database,
+    the bot, the API and Railway."""
 
     workers: list[Worker] = field(default_factory=list)
     expected: dict[WorkerType, int] = field(default_factory=dict)
@@ -156,7 +156,7 @@ def _is_within(now: datetime, spans: Spans) -> bool:
 
 
 def _sha(number: int) -> str:
-    """Of the commit that was deployed as so manieth."""
+    """The commit of the deploy with this number."""
     return f"{number:x}" * 40
 
 
@@ -165,7 +165,7 @@ Events = list[tuple[timedelta, Event]]
 
 
 def deploy(plant: Plant, at: datetime) -> None:
-    """The new ones start before the old ones have ended."""
+    """Deploy: the new workers start 20 s before the old ones end."""
     plant.deploys.append(at)
     for kind, count in plant.expected.items():
         plant.end(kind, at + timedelta(seconds=20))
@@ -173,7 +173,7 @@ def deploy(plant: Plant, at: datetime) -> None:
 
 
 def replace_one(plant: Plant, at: datetime) -> None:
-    """Killed, and Railway starts another."""
+    """Kill an ingest worker; Railway starts another one 15 s later."""
     plant.end(INGEST, at, count=1, goodbye=False)
     plant.start(INGEST, at + timedelta(seconds=15))
 
@@ -220,7 +220,7 @@ def railway_is_away(minutes: float) -> Event:
     return lambda plant, at: plant.railway_away.append((at, at + timedelta(minutes=minutes)))
 
 
-# One of each, at times that are no round multiples of anything.
+# One event of each kind, some of them at times that are no multiples of the interval.
 LIFE: Events = [
     (timedelta(hours=10, seconds=7), deploy),
     (timedelta(days=1, hours=3, seconds=11), replace_one),
@@ -254,7 +254,7 @@ def live(events: Events, *, lasts: timedelta = WEEK) -> Following:
             following.evaluate(now, evaluate(seen, RULES))
             earlier = Earlier(now, {row.worker_id: row.last_heartbeat_at for row in seen.heartbeats})
         else:
-            earlier = None  # another process looks afterwards
+            earlier = None  # another process evaluates afterwards
         now += EVERY
     return following
 
@@ -266,7 +266,7 @@ def test_a_week_of_deploys_and_outages_wakes_no_one_up() -> None:
     assert [one for one in following.alerts.values() if one.is_open] == []
 
 
-HOUR = timedelta(hours=1)  # the hours before and after say nothing new
+HOUR = timedelta(hours=1)  # the hours before and after add nothing
 
 
 @pytest.mark.parametrize("before", [[], [(HOUR, deploy)], [(HOUR, database_is_away(25))], [(HOUR, bot_is_away(120))]])

@@ -1,4 +1,4 @@
-"""When people are told, told again, and told that it is over."""
+"""The decisions about alerts: when one is announced, announced again, held and resolved."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_an_alert_that_keeps_firing_is_announced_again_after_a_while(severity: S
     assert only(decide([signal(severity=severity)], [firing], around())).notice.startswith("Still firing: ")
 
 
-# Coming back
+# Firing again
 
 
 def test_an_alert_that_fires_again_soon_continues_in_its_message() -> None:
@@ -140,7 +140,7 @@ def test_pending_alert_that_passes_after_an_earlier_one_stays_resolved() -> None
     assert (move.alert.state, move.alert.resolved_at, move.change) == (RESOLVED, ago(600), None)
 
 
-# Being held
+# Suppression
 
 
 def test_a_silence_holds_it_and_reports_why() -> None:
@@ -280,7 +280,7 @@ def test_a_run_on_another_service_explains_nothing() -> None:
     assert only(decide([signal()], [], around(runs=[run]))).change is AlertChange.FIRED
 
 
-# Several of a kind, and the next look
+# Several results of one alert, and the next evaluation
 
 
 def test_signals_of_one_kind_are_one_alert() -> None:
@@ -332,7 +332,7 @@ def test_a_run_s_thread_does_not_hear_twice_of_an_outage_that_another_alert_anno
 
 
 def test_a_run_s_thread_does_not_hear_of_the_rest_of_an_outage_whose_alert_has_just_ended() -> None:
-    """What was rolled back crashes no more, and its successor sends no heartbeat yet."""
+    """The crashed version was rolled back, and the new process has not sent a heartbeat yet."""
     crash = alert(RESOLVED, fingerprint="crash_loop.ingest", rule="crash_loop", resolved_at=ago(10))
 
     [move] = [one for one in decide([signal()], [crash], around(runs=[WORKING])) if one.alert.rule == "heartbeats"]

@@ -1,4 +1,4 @@
-"""One cause, one message."""
+"""Grouping: alerts with one cause share one message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A silence ends by itself, and its owner hears of it."""
+"""The end of a silence: it ends by itself, and its owner is notified."""
 
 from __future__ import annotations
 

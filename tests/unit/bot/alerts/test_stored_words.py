@@ -1,4 +1,4 @@
-"""What alerts and diagnoses store is read minutes or days later: clock times, no ages."""
+"""Stored texts of alerts and diagnoses name clock times and no ages: people read them minutes or days later."""
 
 from __future__ import annotations
 

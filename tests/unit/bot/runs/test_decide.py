@@ -1,4 +1,4 @@
-"""What a run needs next, and what it comes to."""
+"""The decisions of the run engine: a run's next action, and the difference between its approved and its new plan."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_cancelled_run_ends_between_steps_and_never_within_an_act(
 
 
 def sql_failed(then: StepState, *instead: StepState) -> list[RunStep]:
-    """A stop, the SQL that failed, what was to follow it, and what is done instead."""
+    """The journal of a stop, SQL that failed, its next step (in state `then`), and the fallback's steps (`instead`)."""
     steps = (StopService(Service.INGEST, "d", 2), ApplySqlFile("2", "c", "2"), VerifySchemaHead("1"))
     states = (DONE, StepState.FAILED, then, *instead)
     kinds = [encode_step(step) for step in (*steps, *fall_back(steps, 1))]
@@ -150,7 +150,7 @@ def test_same_steps_that_became_critical_are_a_difference() -> None:
 
 
 def test_start_of_a_service_that_was_stopped_after_the_approval_is_a_difference() -> None:
-    """The steps are the same: a stop leaves the deployment that a deploy rests on."""
+    """The steps stay the same, because a stop keeps the deployment that the deploy refers to."""
     approved = replace(plan(RestartDeployment(Service.INGEST, "d-1")), warnings=("the queue grows",))
     now = replace(approved, warnings=(starts_stopped(Service.INGEST, "deploy"), "the queue shrinks"))
 
@@ -170,7 +170,7 @@ def test_find_doubt_reports_what_became_unknown_since_the_approval() -> None:
     assert find_doubt(approved, replace(approved, warnings=("the queue grows",))) is None
     assert find_doubt(approved, NoPlan("ingest has 2 replicas already", "nothing to do")) is None
     other_words = replace(approved, warnings=(f"{MIGRATIONS_UNKNOWN}: refused",))
-    assert find_doubt(unknown, other_words) is None, "the approvers were told so"
+    assert find_doubt(unknown, other_words) is None, "the approvers knew it"
 
 
 def test_difference_shows_changed_steps_side_by_side() -> None:
@@ -205,7 +205,7 @@ def test_poll_every_stays_below_a_quarter_of_railways_limit(limit: int | None, s
 
 
 def test_poll_every_looks_soon_after_a_step_began_and_a_few_times_more_at_most() -> None:
-    """A stop is done within seconds, and was seen after 14 s: the reserve of the limit is for such read-backs."""
+    """A stop takes seconds and was noticed after 14 s; the reserve of the rate limit is for such read-backs."""
     elapsed_s, looks = 0.0, []
     while elapsed_s < 300.0:
         elapsed_s += poll_every(2.0, 1_000, elapsed_s=elapsed_s)
@@ -216,7 +216,7 @@ def test_poll_every_looks_soon_after_a_step_began_and_a_few_times_more_at_most()
 
 
 def test_poll_every_does_not_look_soon_for_as_long_as_a_clock_has_stepped_back() -> None:
-    """A step that began in an hour looked new for an hour: 1,800 looks of a limit of 1,000."""
+    """A step whose start was 1 h in the future counted as new for that hour: 1,800 requests, with a limit of 1,000."""
     assert poll_every(2.0, 1_000, elapsed_s=-3600.0) == pytest.approx(14.4)
     assert poll_every(2.0, 1_000, elapsed_s=-0.01) == pytest.approx(2.0)
 

@@ -1,4 +1,4 @@
-"""Every kind of step has its executor."""
+"""Every kind of step has an executor."""
 
 from datetime import UTC, datetime
 

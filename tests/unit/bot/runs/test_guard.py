@@ -1,4 +1,4 @@
-"""Whether one more replica makes things worse: both sides of each limit."""
+"""The guard of a soak, which ends it when an added replica does harm: both sides of each limit."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_lock_that_waits_for_10_s_and_began_during_the_soak_is_a_breach(waitin
     ("completed", "failed", "is_breach"), [(89, 11, False), (88, 12, True), (0, 9, False), (80, 0, False)]
 )
 def test_larger_failed_share_is_a_breach(completed: int, failed: int, is_breach: bool) -> None:
-    """1 % before: more than 11 %, of at least ten jobs."""
+    """The share was 1 % before the soak: a breach is more than 11 %, of at least 10 jobs."""
     since = JobOutcomes(completed, failed)
 
     assert (find_breach(replace(FINE, since=since, pending=0)) is not None) is is_breach
@@ -99,7 +99,7 @@ def test_larger_failed_share_is_a_breach(completed: int, failed: int, is_breach:
 def test_half_the_pace_is_a_breach_only_while_work_waits(
     completed: int, pending: int, elapsed_s: int, is_breach: bool
 ) -> None:
-    """60 a minute before."""
+    """The pace was 60 jobs per minute before the soak."""
     facts = replace(FINE, since=JobOutcomes(completed, 0), pending=pending, began=NOW - timedelta(seconds=elapsed_s))
 
     assert (find_breach(facts) is not None) is is_breach

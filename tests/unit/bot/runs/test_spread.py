@@ -1,4 +1,4 @@
-"""How replicas are spread over regions: none is ever removed."""
+"""The spread of replicas over regions: no region is ever removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a phone shows at 3 a.m."""
+"""The message of an alert: its first line on a phone, its buttons, and its link to the runbook."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def surroundings(deploy: str = "deploy a1b2c3d4 CRASHED 02:46 UTC (commit by Ann
 
 
 def shown(*alerts: Alert, **more: Any) -> tuple[str, str]:
-    """The first line, and everything."""
+    """The text of the message, and its blocks as one string."""
     text, blocks = alert_message(alerts, (), GUIDE, **more)
     return text, str(blocks)
 
@@ -233,7 +233,7 @@ def test_every_alert_links_to_a_heading_of_the_runbook() -> None:
 
 
 def _anchors(markdown: str) -> set[str]:
-    """As GitHub makes them: lower case, without punctuation, a hyphen for each space. None is there twice."""
+    """GitHub's anchors of the headings: lower case, no punctuation, hyphens for spaces. Fails if two are equal."""
     prose = re.sub(r"^ *```.*?^ *```", "", markdown, flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#{1,6} (.+)$", prose, re.MULTILINE)
     anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
@@ -244,7 +244,7 @@ def _anchors(markdown: str) -> set[str]:
 
 def test_an_alert_from_railway_names_the_polling_interval() -> None:
     assert "every 20 s" in shown(alert(rule="deployments"))[1]
-    assert "every 20 s" in shown(STALE)[1]  # its cause rests on what Railway runs
+    assert "every 20 s" in shown(STALE)[1]  # its detail quotes Railway
     assert "20 s" not in shown(alert())[1]
 
 

@@ -1,4 +1,4 @@
-"""One line of the audit log."""
+"""A row of the audit log as one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each block keeps Slack's limits, whatever goes in."""
+"""Every block stays within Slack's limits for any content."""
 
 import pytest
 from hypothesis import given

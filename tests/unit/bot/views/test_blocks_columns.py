@@ -1,4 +1,4 @@
-"""Tables on a phone, which shows two or three columns: the wanted one is second, and what says nothing is left out."""
+"""Tables on a phone, which shows two or three columns: the important one is second, and empty ones are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the one who asks or clicks reads: offers, receipts, refusals, rulings and reasons."""
+"""Answers about decisions: rollback offers, receipts, refusals, the policy's rulings, and `why`."""
 
 from __future__ import annotations
 

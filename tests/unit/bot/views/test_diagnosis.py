@@ -1,4 +1,4 @@
-"""A diagnosis on a phone: the cause and what to do in the first line, the rest behind a button."""
+"""A diagnosis on a phone: the cause and the remedy in the first line, everything else behind a button."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def first_block(answer: Answer) -> str:
 
 
 def values(answer: Answer) -> list[str]:
-    """What the buttons do, in order."""
+    """The commands and addresses of the buttons, in order."""
     found: list[str] = []
     for block in answer.blocks:
         elements = [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]

@@ -1,4 +1,4 @@
-"""The one message of diagnosis in a thread: the cause and what to do in the first line, whatever is away or in it."""
+"""The diagnosis in an incident's thread: one message with the cause and the remedy first, whichever source fails."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reported(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any
 
 
 def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
-    """Label, what it does, style."""
+    """`(label, command or address, style)` of each button."""
     found = [one for block in blocks if block["type"] == "actions" for one in block["elements"]]
     return [(one["text"]["text"], one.get("value") or one["url"], one.get("style")) for one in found]
 
@@ -134,7 +134,7 @@ def test_diagnosis_lists_only_the_newest_change_when_a_deploy_is_the_cause() -> 
 
     assert "change 0 (+ 4 more)" in shown
     assert "change 1" not in shown
-    assert "follow from it" not in shown  # of one service that is no news
+    assert "follow from it" not in shown  # only counted for a cause that concerns all services
 
 
 def test_a_part_that_is_away_is_reported() -> None:
@@ -203,14 +203,14 @@ API_GONE = timedelta(minutes=4)
 
 
 def began(**changes: Any) -> tuple[datetime, str] | None:
-    """When an incident of the API began, as what the checks found tells."""
+    """When an incident of the API began and what shows it; `changes` are made to the health facts."""
     health = replace(API_DOWN.health, **changes)
     parts = TriageFacts(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
     return summary_of(parts, [Service.API]).began
 
 
 def crashed(at: datetime | None) -> dict[Service, ServiceState]:
-    """The API's newest deployment crashed at this moment, says Railway."""
+    """The services as Railway reports them after the API's newest deployment crashed at this moment."""
     services = API_DOWN.health.services
     assert not isinstance(services, Unavailable)
     latest = services[Service.API].latest

@@ -1,4 +1,4 @@
-"""People are told what, why and what next, and never the text of an unexpected error."""
+"""An error as an answer: what failed, why and what to do next, never the text of an unexpected error."""
 
 from bot.types import Answer
 from bot.views.errors import error_answer

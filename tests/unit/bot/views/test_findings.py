@@ -1,4 +1,4 @@
-"""What is wrong comes first, with its next step as a button."""
+"""Lists of findings: problems first, each with its next step as a button."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The mission report has the runbook's lines, in milliseconds, whatever became of the run."""
+"""The golden path's mission report: the runbook's lines with their milliseconds, for every outcome of the run."""
 
 from __future__ import annotations
 

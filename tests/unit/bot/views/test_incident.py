@@ -1,4 +1,4 @@
-"""An incident as people read it, on a phone first, and whatever is in it."""
+"""An incident's messages, buttons, timeline and postmortem: readable on a phone, and safe for any content."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def message(one: Incident, alerts: list[JoinedAlert] | None = None, chain: Chain
 
 
 def labels(blocks: list[dict[str, Any]]) -> list[str]:
-    """Of the buttons in a row; the overflow menu is `…`."""
+    """Labels of the buttons in rows, in order; `…` stands for the overflow menu."""
     found = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
     return [element["text"]["text"] if element["type"] == "button" else "…" for element in found]
 

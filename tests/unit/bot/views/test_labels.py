@@ -1,4 +1,4 @@
-"""A phone shows some thirty characters of a button: no label of ours is longer, so that none is cut."""
+"""Labels of buttons fit a phone, which shows about 30 characters of them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from services.domain.systems import RUNBOOK
 from tests.source import ROOT, parsed
 
 MAKERS = {"command_button", "link_button", "message_button", "button", "NextStep"}
-LONGEST = {"sha": "8d02b64e", "id": "1000"}  # a number of a run or an incident
+LONGEST = {"sha": "8d02b64e", "id": "1000"}  # `id`: of a run or an incident
 LONGEST_SERVICE = max((service.short for service in RUNBOOK.services), key=len)
 
 
 def labels() -> Iterator[tuple[str, str]]:
-    """(where, label) of each button whose words stand in the code; what is filled in is as long as it gets."""
+    """Yield `(file:line, label)` of each button that is labeled in the code, with the longest values filled in."""
     for path, tree in parsed("bot", "playbooks", where=re.compile(rf"(?:{'|'.join(MAKERS)})\(").search):
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args or _name(node.func) not in MAKERS:
@@ -37,7 +37,7 @@ def _name(called: ast.expr) -> str:
 
 
 def _words(label: ast.expr) -> str | None:
-    """None where the words come from elsewhere."""
+    """The label's text; None if it is not written where the button is made."""
     match label:
         case ast.Constant(value=str(words)):
             return words

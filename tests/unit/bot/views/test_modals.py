@@ -1,4 +1,4 @@
-"""Slack takes every modal, whatever the run holds."""
+"""Slack accepts every modal, whatever the run contains."""
 
 from __future__ import annotations
 

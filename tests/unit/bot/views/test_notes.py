@@ -1,4 +1,4 @@
-"""Who writes what is kept is told what was taken out of it."""
+"""The note under an answer whose words are stored: it shows them without the sensitive data."""
 
 from __future__ import annotations
 

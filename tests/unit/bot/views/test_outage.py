@@ -1,4 +1,4 @@
-"""An absent database in words."""
+"""The messages about a database outage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Block characters say what the values are, and nothing of what is unknown."""
+"""Charts of block characters: they show the recorded values, and a gap where a value is unknown."""
 
 from __future__ import annotations
 

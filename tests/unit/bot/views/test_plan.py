@@ -1,4 +1,4 @@
-"""A dry run shows everything, and nothing in it can break out."""
+"""A dry run shows the whole plan, and no text in it is parsed as markup."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A plan as a person carries it out by hand."""
+"""A plan as instructions for a person who executes it by hand."""
 
 from __future__ import annotations
 

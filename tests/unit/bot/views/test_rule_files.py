@@ -1,4 +1,4 @@
-"""What the channel reads of a new policy and of new alert rules: in plain words, and without a mention."""
+"""The messages about a new policy and about new alert rules: plain words, and no mentions."""
 
 from __future__ import annotations
 

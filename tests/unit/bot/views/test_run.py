@@ -1,4 +1,4 @@
-"""The message of a run is true in every state, says it in its first line, and always fits."""
+"""The message of a run: its first line names the state, every state is shown as it is, and Slack accepts it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def labels(run: Run) -> list[str]:
 
 
 def menu(run: Run) -> list[str]:
-    """The commands in the menu of a run that is done."""
+    """The commands in the menu of a run whose steps are all done."""
     return [option["value"] for option in run_message(Record(run, DONE)).blocks[0]["accessory"]["options"]]
 
 
@@ -435,7 +435,7 @@ def test_slack_takes_the_message_in_every_state(state: RunState, count: int) -> 
 
 @pytest.mark.parametrize("state", StepState)
 def test_run_message_shows_only_done_steps_as_green(state: StepState) -> None:
-    """Whatever the kind of the step: a refused freeze has the same state as an unproved scale."""
+    """For every kind of step: a refused freeze has the same state as an unproved scale."""
     steps = journal(state, StepState.DONE, StepState.DONE)
 
     message = run_message(Record(a_run(RunState.RUNNING), steps))

@@ -1,4 +1,4 @@
-"""How a run ended and how it left the system, in plain words."""
+"""The sentences about a run's outcome and about the state in which it left the system."""
 
 from __future__ import annotations
 

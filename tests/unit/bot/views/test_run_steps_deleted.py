@@ -1,4 +1,4 @@
-"""A run of which the steps are not kept any more says so, instead of "nothing was begun"."""
+"""A run whose steps have been deleted says so, instead of "nothing was begun"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of runs, one run whole, and the audit log: complete, harmless, and never too long for Slack."""
+"""Lists of runs, the details of one run, and the audit log: complete, escaped, and within Slack's limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the one who asked reads at once."""
+"""The private answer to the requester of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal gets the same answer without Slack's markup and without anything that moves the cursor."""
+"""Answers in the terminal: without Slack's markup, and without characters that move the cursor."""
 
 from bot.types import Answer, Block
 from bot.views import blocks

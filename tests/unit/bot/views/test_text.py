@@ -1,4 +1,4 @@
-"""Nothing that Slack parses comes out of untrusted text, and no cut leaves half of anything."""
+"""Escaping and cutting of untrusted text: Slack parses nothing in it, and no cut leaves half an entity."""
 
 import html
 import re

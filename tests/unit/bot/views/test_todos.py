@@ -1,4 +1,4 @@
-"""What a follow-up's GitHub issue says: nothing personal and no secret, whoever stored the text."""
+"""The GitHub issue of a follow-up: no personal data and no secret, whoever stored the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.views.todos import issue_text, issue_title
 from services.domain.todos import WantedIssue
 from tests.canaries import TYPED, leaks
 
-HIDDEN_MARK = "zeb\u200b@quillfeather.example"  # split by a character that no one sees
+HIDDEN_MARK = "zeb\u200b@quillfeather.example"  # split by an invisible character
 
 
 def wanted(text: str, title: str = "no uploads") -> WantedIssue:

@@ -1,4 +1,4 @@
-"""The verdict as a message."""
+"""The message with the verdict of `verify`."""
 
 from __future__ import annotations
 
