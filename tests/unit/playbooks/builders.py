@@ -1,4 +1,4 @@
-"""Builders for the facts of changes; each shows only what matters."""
+"""Builders of the facts of changes; a test names only what matters to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def deployment(
     ended_h: float | None = None,
     can_rollback: bool = True,
 ) -> Deployment:
-    """`age_h`: made so many hours ago; `ended_h`: its status changed so many hours ago."""
+    """A deployment made `age_h` hours ago, whose status changed `ended_h` hours ago."""
     return Deployment(
         id=name,
         status=status,
@@ -46,7 +46,7 @@ def deployment(
 
 
 def state(service: Service, *, replicas: int | None = 1, current: Deployment | None = None) -> ServiceState:
-    """A service that serves with these replicas."""
+    """A service that serves with this many replicas."""
     serving = current or deployment(f"d-{service.short}")
     instances = tuple(Instance(f"i{n}", "RUNNING") for n in range(replicas or 0))
     serving = replace(serving, instances=instances)

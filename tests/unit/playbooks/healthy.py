@@ -1,4 +1,4 @@
-"""A system in which everything is fine, for what looks at everything; each test spoils what it is about."""
+"""The facts of a healthy system; a test replaces the fact that it is about."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HEALTHY = Facts(
 )
 
 
-# Variables of a service, as the runbook wants them.
+# The variables of a service that the runbook requires.
 PROJECT, OTHER = "qzkfdmwxprlvyhtj", "nbgcsutaeiokxqzw"
 PASSWORD = "canary-of-the-password"
 

@@ -1,4 +1,4 @@
-"""What playbooks take for granted of the processes, which they must not import."""
+"""Facts about the processes that playbooks repeat, because they must not import them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The playbooks that exist, by name."""
+"""The catalog of playbooks by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows a step that failed and changed nothing."""
+"""The fallback after a step that failed and changed nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blast radius in words: unknown is never told as nothing."""
+"""The lines about a change's load: unknown is never shown as nothing."""
 
 from __future__ import annotations
 

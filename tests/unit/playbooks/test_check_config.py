@@ -1,4 +1,4 @@
-"""The bot's own settings."""
+"""The checks of the bot's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deploying and redeploying: explicit commits only, never past a lock, migrations said first."""
+"""The plans of `deploy` and `redeploy`: explicit commits only, no way past a lock, migrations first."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ SILENT = Unavailable("Railway", "no answer within 5 s")
 
 
 def test_commit_is_unknown_and_not_new_while_railway_does_not_list_deployments() -> None:
-    """It may be an old one, which destroyed columns have left behind."""
+    """It may be an old commit that needs columns which are gone."""
     unread = replace(facts(), deployments=dict.fromkeys(RUNBOOK.services, SILENT))
 
     planned = made(deploy.plan(unread, "workers", RUNBOOK.workers, sha("b")))
@@ -211,8 +211,8 @@ def test_a_redeploy_needs_something_that_serves() -> None:
 
 
 def test_plan_differs_once_rollback_db_took_the_code_back_which_voids_a_scheduled_deploy() -> None:
-    """`rollback-db` need not void what is scheduled: at its time another plan is made, also where the SQL failed
-    and the same code was started again as a new deployment."""
+    """So `rollback-db` need not void a scheduled deploy: the new plan differs, even if the SQL failed and the same
+    code was started again as a new deployment."""
     approved = made(deploy.plan(facts(), "ingest", [INGEST], sha("e")))
     older, again_deployed = deployment("before", sha("b")), deployment("restarted")
 

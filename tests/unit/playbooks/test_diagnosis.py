@@ -1,4 +1,4 @@
-"""One cause first: planted problems as a stopped server or a bad deploy show them, and what folds under each."""
+"""The diagnosis of planted problems: the cause that is named first, and the findings that follow from it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ WELL = doctor.Facts(
 
 
 def deployed(service: Service, minutes: float, *, crashed: bool = False, sha: str = BAD) -> ServiceState:
-    """The newest deployment of a service, so many minutes old."""
+    """A service whose newest deployment is this many minutes old."""
     status = DeploymentStatus.CRASHED if crashed else DeploymentStatus.SUCCESS
     instances = () if crashed else (Instance("i1", "RUNNING"),)
     latest = Deployment("d2", status, ago(minutes), commit_sha=sha, instances=instances)
@@ -66,7 +66,7 @@ def deployed(service: Service, minutes: float, *, crashed: bool = False, sha: st
 
 
 def running(service: Service, count: int, *, wanted: int, crashed: int = 0) -> ServiceState:
-    """A service whose instances are not all there."""
+    """A service with `count` running instances of `wanted`, and some that crashed."""
     state = serving(service)
     instances = [*(Instance(f"i{n}", "RUNNING") for n in range(count)), *(Instance("x", "CRASHED"),) * crashed]
     one = replace(state.active[0], instances=tuple(instances))
@@ -160,7 +160,7 @@ NOT_MIGRATED = replace(
 
 @dataclass(frozen=True)
 class Case:
-    """A planted problem: the one cause, since when, its button, and how many findings follow from it."""
+    """A planted problem with its expected cause. `follows`: how many findings follow from it."""
 
     facts: doctor.Facts
     kind: Kind
@@ -229,14 +229,14 @@ def test_health_names_the_same_cause(name: str) -> None:
     reported = health.report(case.facts.health)
 
     if case.kind in (Kind.PERMISSIONS, Kind.MIGRATIONS):
-        return  # only the doctor looks at rights and at what the code needs
+        return  # only the doctor checks rights and the schema that the code needs
     assert reported.cause is not None
     assert reported.cause.kind is case.kind
     assert reported.wrong == ()
 
 
 def test_the_only_red_finding_without_evidence_of_others_stays_unknown() -> None:
-    """The API does not report it either: the bot's own network can't be distinguished from the database's."""
+    """The API does not answer either, so the cause may be the bot's own network."""
     quiet = Unavailable("API", "no answer within 5 s")
 
     reported = health.report(replace(STOPPED.health, api=quiet, intake=quiet))
@@ -338,7 +338,7 @@ def test_a_deploy_is_not_blamed_for_workers_that_were_silent_before_it(seconds: 
 
 
 def beat_until(minutes: float, *, started: float, sha: str | None = BAD) -> health.Facts:
-    """The ingest worker began and last beat so many minutes ago."""
+    """An ingest worker that started `started` min ago and sent its last heartbeat `minutes` ago."""
     last = replace(
         beat(WorkerType.INGEST), last_heartbeat_at=ago(minutes), started_at=ago(started), git_sha=sha and sha[:8]
     )
@@ -439,7 +439,7 @@ SECOND = timedelta(seconds=1)
 
 
 def slow_api(well: timedelta | None, *, status: DeploymentStatus = DeploymentStatus.SUCCESS) -> health.Facts:
-    """Deployed 20 min ago, live 3 min later; it answered well for so long, and does not answer any more."""
+    """An API deployed 20 min ago and live 3 min later that answered well for `well` and does not answer now."""
     state, live_at = deployed(Service.API, 20), ago(17)
     assert state.latest is not None
     latest = replace(state.latest, status=status, status_updated_at=live_at)
@@ -468,7 +468,7 @@ def test_a_deploy_is_no_suspect_once_the_api_answered_well_for_minutes_after_it(
 
 
 def killed_api(well: timedelta, *, sha: str = BAD, spans: int = 1, before: timedelta = timedelta()) -> health.Facts:
-    """Deployed 2 min ago and gone; the API of this commit had answered well for so long."""
+    """An API deployed 2 min ago that crashed after its commit had answered well for `well`."""
     facts = with_services(replace(HEALTHY, api=GATEWAY, intake=GATEWAY), deployed(Service.API, 2, crashed=True))
     since = ago(1.5) - before
     return replace(facts, api_answered=AnsweredWell(sha[:8], since, since + well, spans))
@@ -504,7 +504,7 @@ def test_a_deploy_is_no_suspect_of_an_api_that_had_worked_before_it_was_killed(f
 def test_a_process_that_does_not_watch_the_api_learns_from_the_alert_since_when_it_is_bad(
     bad_since: datetime, kind: Kind
 ) -> None:
-    for well_until in (None, ago(60)):  # asked never, or long before the deploy
+    for well_until in (None, ago(60)):  # never asked, or long before the deploy
         answered = AnsweredWell(None, ago(90), well_until) if well_until else None
         [diagnosis] = health.report(replace(slow_api(None), api_answered=answered, api_bad_since=bad_since)).diagnoses
 
@@ -521,7 +521,7 @@ def test_a_deploy_that_ran_well_is_a_fact_and_leads_to_no_rollback() -> None:
 
 @pytest.mark.parametrize(("well", "kind"), [(RAN_WELL, Kind.DEPLOY), (RAN_WELL + SECOND, Kind.WORKER)])
 def test_a_deploy_is_no_suspect_once_its_worker_beat_for_minutes(well: timedelta, kind: Kind) -> None:
-    """It hangs: its process is there."""
+    """The worker hangs: its process still exists."""
     facts = with_services(beat_until(19 - well / MINUTE, started=19), deployed(Service.INGEST, 20))
 
     [diagnosis] = health.report(facts).diagnoses
@@ -594,7 +594,7 @@ def test_gates_name_the_deploy_that_health_blames_and_no_cause_beyond_them() -> 
     assert [one.finding.next_step for one in diagnosed.diagnoses] == [one.finding.next_step for one in by_health]
     shut = [one.title.partition(":")[0] for one in gates if prod_gate.is_explained(one, diagnosed)]
     assert shut == ["Worker heartbeats"]
-    alive = replace(BAD_DEPLOY.health, heartbeats=HEALTHY.heartbeats)  # so no gate fails
+    alive = replace(BAD_DEPLOY.health, heartbeats=HEALTHY.heartbeats)  # then no gate fails
     assert health.report(alive).diagnoses
     assert prod_gate.find_causes(replace(facts, health=alive)).diagnoses == ()
 

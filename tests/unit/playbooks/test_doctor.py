@@ -1,4 +1,4 @@
-"""The doctor: a line for all that is wrong, with cause and remedy, and a line an area that is fine."""
+"""The doctor's report: problems with their cause and remedy, and one line per healthy area."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_freezes_of_one_service_and_of_all_belong_to_the_deployments() -> None:
 
 
 def test_every_check_that_the_doctor_asks_has_its_area() -> None:
-    """A name without one would end the doctor, each diagnosis and each answer to a question."""
+    """A check without an area would break the doctor, every diagnosis and every answer of `ask`."""
     asked = (
         api,
         bot,

@@ -1,4 +1,4 @@
-"""Variables: there, well-formed, of one mind, and never shown."""
+"""The checks of variables: present, well-formed, consistent, and their values never shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def facts(variables: Mapping[str, str] = GOOD, service: Service = Service.API) -
 
 
 def wrong(facts: Facts) -> dict[str, Finding]:
-    """What is not fine, by the last part of its name."""
+    """Findings that are not OK, by the last part of their check's name."""
     findings = [finding for own in check(facts).values() for finding in own]
     return {finding.check.split(".")[-1]: finding for finding in findings if finding.status is not Status.OK}
 

@@ -1,4 +1,4 @@
-"""Failures that differ in their data only are one group."""
+"""Groups of failed jobs: failures that differ only in their data are one group."""
 
 from datetime import UTC, datetime, timedelta
 

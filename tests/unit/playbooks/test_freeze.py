@@ -1,4 +1,4 @@
-"""What a freeze means for a plan."""
+"""The effect of a freeze on a plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a golden path may begin, what it would do, and who has to agree."""
+"""The plan of a golden path: its prerequisites, its steps and its risk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report over everything."""
+"""The report of `health`."""
 
 from __future__ import annotations
 

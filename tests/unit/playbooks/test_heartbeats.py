@@ -1,4 +1,4 @@
-"""The list of workers."""
+"""The report of `heartbeats`."""
 
 from __future__ import annotations
 

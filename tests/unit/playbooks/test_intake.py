@@ -1,4 +1,4 @@
-"""A failed batch is a warning; what cannot be read is unknown."""
+"""The check of intake batches: a failed batch is a warning, and a source that can't be read is unknown."""
 
 from datetime import UTC, datetime, timedelta
 

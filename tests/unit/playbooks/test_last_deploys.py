@@ -1,4 +1,4 @@
-"""Which deploy a page names."""
+"""The deploy that a page names, and the deploy that is suspected."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_the_newest_deploy_is_suspected_unless_it_brought_back_what_ran_before()
 
     assert suspect(ingest=[made("good", "8", minutes=90), one]) == Suspect(one.created_at, crashed_sha=one.commit_sha)
     assert suspect(act("RollBackDeployment", "bad"), ingest=[one]) is None
-    assert suspect(act("RedeployDeployment", "bad"), ingest=[one]) is None  # the commit that was there before
+    assert suspect(act("RedeployDeployment", "bad"), ingest=[one]) is None  # the same commit again
     assert suspect(api=[one]) is None
     assert suspect() is None
 
@@ -160,7 +160,7 @@ def test_a_deploy_whose_process_dies_again_and_again_is_suspected() -> None:
 @pytest.mark.parametrize(("ran", "explains"), [(RAN_WELL, True), (RAN_WELL + SECOND, False)])
 def test_a_deploy_that_ran_well_for_minutes_explains_no_later_problem(ran: timedelta, explains: bool) -> None:
     assert Suspect(NOW - timedelta(hours=1), live_at=NOW - ran).explains(NOW) is explains
-    assert Suspect(NOW - timedelta(hours=1)).explains(NOW)  # it does not run
+    assert Suspect(NOW - timedelta(hours=1)).explains(NOW)  # it never went live
 
 
 @pytest.mark.parametrize(

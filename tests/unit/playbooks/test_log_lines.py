@@ -1,4 +1,4 @@
-"""The formats in which processes of the system `civil` write, read into level and message."""
+"""The log formats of the system `civil`, parsed into level and message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runbook's "Key Log Patterns", and what Postgres and our own programs write instead of them."""
+"""The runbook's "Key Log Patterns", and the lines that Postgres and our programs write instead of them."""
 
 from __future__ import annotations
 

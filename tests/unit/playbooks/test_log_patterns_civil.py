@@ -1,4 +1,4 @@
-"""The log of the system `civil`: its own lines, what they are a sign of, and what people see of them."""
+"""The log patterns of the system `civil`: its lines, their meaning, and the words of them that people see."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ NEITHER = [
 
 
 def lines(*messages: str, severity: str = "info", replica: str = "r1") -> list[LogLine]:
-    """As the workers write them, a second apart, the last one now."""
+    """Log lines in the workers' format, 1 s apart, the last one now."""
     first = NOW - timedelta(seconds=len(messages) - 1)
     return [
         LogLine(first + timedelta(seconds=n), severity, f"2026-11-29 07:48:09 | INFO     | w | {message}", replica)

@@ -1,4 +1,4 @@
-"""The active deployment's log is read, unless the failed one is requested."""
+"""The deployment whose log is read: the active one, unless the failed one is requested."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What holds for the plan of every change, whatever the facts are."""
+"""Properties of every change's plan, for any facts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTHING_APPLIED = MigrationStatus((), (), (), ())
 
 @st.composite
 def loads(draw: st.DrawFn) -> Load:
-    """Any number of workers and jobs, or silence."""
+    """A load with any number of workers and jobs, or one that could not be read."""
     workers = draw(st.integers(0, 5))
     beats: list[Heartbeat] = [beat(f"ingest-{n}", age_s=draw(st.integers(0, 900))) for n in range(workers)]
     running = [running_job(n, f"ingest-{n}") for n in range(draw(st.integers(0, workers)))]
@@ -125,7 +125,7 @@ def test_a_plan_changes_something_and_survives_its_storage(made: Plan | NoPlan) 
 
 @given(plans())
 def test_a_plan_is_what_its_change_declares(made: Plan | NoPlan) -> None:
-    """The policy is checked for gaps by what is declared."""
+    """The declaration is what the check for gaps in the policy reads."""
     if isinstance(made, Plan):
         change = CHANGES[made.playbook]
         assert list(Risk).index(made.risk) <= list(Risk).index(change.risk)
@@ -141,7 +141,7 @@ def test_the_run_takes_every_service_that_it_acts_on(made: Plan | NoPlan) -> Non
 
 @given(plans())
 def test_counts_are_absolute_and_follow_from_each_other(made: Plan | NoPlan) -> None:
-    """Never "one more": each act names where it starts and where it ends, and starts where the last one ended."""
+    """Never "one more": each act names its count before and after, and continues from the act before it."""
     if not isinstance(made, Plan):
         return
     counts: dict[Service, int] = {}

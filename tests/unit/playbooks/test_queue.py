@@ -1,4 +1,4 @@
-"""A lock that is waited for too long is told; orphans come before what waits."""
+"""The report of `queue`: long waits for locks are findings, and orphans come before the backlog."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What changed lately, newest first, and what of it is unknown."""
+"""The recent changes, newest first, and the sources of them that could not be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requeueing: capped, a few first, and another failure meanwhile changes nothing."""
+"""The plan of `requeue`: capped, a few jobs first, and the same when another job fails meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restarting: the same deployment, or the runbook's way through zero."""
+"""The plan of `restart`: of the same deployment, or by the runbook's way through zero replicas."""
 
 from __future__ import annotations
 

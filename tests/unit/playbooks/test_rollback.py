@@ -1,4 +1,4 @@
-"""Rolling back: to a commit, to a deployment, several services in one plan, and never blocked by the database."""
+"""The plan of `rollback`: to a commit or a deployment, of several services, and also without the database."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ REMOVED = DeploymentStatus.REMOVED
 
 
 def history(service: Service, *more: Deployment) -> list[Deployment]:
-    """What serves, and the commits b and a before it."""
+    """The active deployment (commit c), and those of the commits b and a before it."""
     short = service.short
     return [
         deployment(f"d-{short}", sha("c")),
@@ -289,7 +289,7 @@ UPLOADED = "3f2a9c1e-77aa-4bbb-8ccc-0123456789ab"
 
 
 def without_commits() -> Facts:
-    """Deployed by `railway up` and as an image: no commit anywhere."""
+    """Facts of an API deployed by `railway up`, and before that as an image: no deployment has a commit."""
     now = replace(deployment("5b6c7d8e-77aa-4bbb-8ccc-0123456789ab", "", age_h=0.5), commit_message=None)
     uploaded = replace(
         deployment(UPLOADED, "", age_h=30, status=REMOVED, ended_h=0.5), commit_message=None, image="ghcr.io/x/api:1.2"

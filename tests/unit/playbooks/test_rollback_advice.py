@@ -1,4 +1,4 @@
-"""When a rollback is recommended, and what is said when it is not."""
+"""The advice about a rollback: when one is recommended, and the doubt when none is."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_worker_that_died_after_it_had_worked_is_restarted_first() -> None:
 @pytest.mark.parametrize(
     "beats",
     [
-        [worked("w", WORKED_AFTER.total_seconds() - 1)],  # it died of its start
+        [worked("w", WORKED_AFTER.total_seconds() - 1)],  # it died while it started
         [worked("a", 600), worked("b", 600)],  # it dies again and again
         [worked("w", 600, git_sha="b")],  # another version
         [replace(worked("w", 600), started_at=None)],

@@ -1,4 +1,4 @@
-"""Where a service could go back to, ranked by evidence."""
+"""The candidates of a rollback, ranked by evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rolling a migration back: only the newest, only as prepared, with nothing running, and back to code that fits."""
+"""The plan of `rollback-db`: the newest migration only, by a prepared file, while nothing runs, with code that fits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REMOVED = DeploymentStatus.REMOVED
 
 
 def listed(service: Service, *, age_h: float, before: bool = True, can_rollback: bool = True) -> list[Deployment]:
-    """What serves, made so many hours ago, and one before it."""
+    """The active deployment, made `age_h` hours ago, and one before it."""
     short = service.short
     old = deployment(f"old-{short}", sha("b"), age_h=90, status=REMOVED, can_rollback=can_rollback)
     return [deployment(f"d-{short}", age_h=age_h), *([old] if before else [])]
@@ -151,5 +151,5 @@ def test_nothing_is_planned_blindly(source: str) -> None:
 
 
 def test_bot_without_a_role_that_may_undo_migrations_plans_nothing() -> None:
-    """It would stop the workers for SQL that is refused."""
+    """The plan would stop the workers for SQL that Postgres refuses."""
     assert "DRAGONFLY_ROLLBACK_DB_URL is not set" in refused(plan(replace(facts(), may_undo=False), NEW)).why

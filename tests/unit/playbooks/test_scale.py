@@ -1,4 +1,4 @@
-"""Scaling: the runbook's procedure as a plan, both sides of each limit."""
+"""The plan of `scale`: the runbook's procedure, and both sides of each limit."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ INGEST = Service.INGEST
 AWAY = Unavailable("database", "no answer within 5 s")
 
 
-EACH = 4  # sessions of a replica
+EACH = 4  # sessions per replica
 
 
 def facts(*changed: ServiceState, used: int = 10, limit: int = 100, soak_s: int = 120) -> Facts:
@@ -119,7 +119,7 @@ def test_plan_differs_once_the_count_differs_which_voids_a_scheduled_scale() -> 
     assert made(plan(facts(state(INGEST, replicas=2)), INGEST, 3)).steps != approved.steps
     assert made(plan(facts(stopped(INGEST)), INGEST, 3)).steps != approved.steps
     assert not refused(plan(facts(state(INGEST, replicas=3)), INGEST, 3)).is_unknown
-    assert refused(plan(Facts("prod", AWAY, load(), AWAY, EACH), INGEST, 3)).is_unknown  # looked at again, not void
+    assert refused(plan(Facts("prod", AWAY, load(), AWAY, EACH), INGEST, 3)).is_unknown  # planned again later, not void
     assert made(plan(facts(), INGEST, 3)).steps == approved.steps
 
 

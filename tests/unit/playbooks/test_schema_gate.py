@@ -1,4 +1,4 @@
-"""What migrations mean for a deploy and a rollback: told, typed, or refused; never called harmless unseen."""
+"""The effect of migrations on the plans of deploys and rollbacks; what was not examined is never called harmless."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_deploy_says_what_its_migrations_do_and_what_destroys_by_its_line() -> N
 
     assert f"{NAME}: drops column ops.job_queue.note; adds column ops.job_queue.remark" in planned.impact
     assert f"destructive: {NAME} drops column ops.job_queue.note (line 3)" in planned.warnings
-    assert planned.undo is None  # the code of now does not work with that schema
+    assert planned.undo is None  # the current code does not work with that schema
     assert made(deploy.plan(deploying(schema(BUILDS)), "api", [API], sha("e"))).undo is not None
 
 
@@ -116,7 +116,7 @@ def test_long_list_of_effects_is_cut_with_their_number() -> None:
 
 
 def rolling(found: Schema, *, applied_h_ago: float = 0.5, unknown: tuple[str, ...] = ()) -> rollback.Facts:
-    """The migration was applied after b had served, which ended an hour ago."""
+    """Facts of a rollback: b served until 1 h ago, and the migration was applied `applied_h_ago`, which is later."""
     first = AppliedMigration("20251201000000", "all", NOW - timedelta(days=90), None)
     row = AppliedMigration(NAME.partition("_")[0], "forget", NOW - timedelta(hours=applied_h_ago), None)
     return replace(test_rollback.facts(), schema=found, migrations=MigrationStatus((first, row), (), (), unknown))
@@ -232,7 +232,7 @@ def test_migrations_since_a_commit_are_those_after_the_first_service_left_it() -
 
 
 def test_rollback_of_several_services_is_refused_for_a_migration_that_one_of_them_has_not_run_on() -> None:
-    """`deploy all` migrates with the API, minutes before the workers get the new code."""
+    """`deploy all` applies migrations with the API, minutes before the workers get the new code."""
     late = deployment("d-ingest", sha("c"), age_h=0.1)
     left = replace(test_rollback.history(INGEST)[1], status_updated_at=late.created_at)
     facts = rolling(schema(DROPS))

@@ -1,4 +1,4 @@
-"""Every step has its words, and most can be taken by hand."""
+"""The descriptions of steps, and their instructions by hand."""
 
 import typing
 from dataclasses import fields

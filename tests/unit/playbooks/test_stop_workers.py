@@ -1,4 +1,4 @@
-"""The emergency stop: at once, with Railway alone, and with the way back."""
+"""The plan of the emergency stop: immediate, with Railway as its only source, and with its undo."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_goes_by_what_was_known_while_railway_is_not_read() -> None:
 
     planned = made(plan(old))
 
-    assert planned.services == {INGEST, ENFORCEMENT}  # what was stopped then may run by now
+    assert planned.services == {INGEST, ENFORCEMENT}  # a worker that was stopped then may run now
     assert (
         "Railway was not read (its rate limit is used up); this plan shows its answer of 3 min ago" in planned.warnings
     )

@@ -1,4 +1,4 @@
-"""Stored steps come back as they were, and what this version does not know is refused."""
+"""Stored steps: decoded as they were encoded, and refused if this version does not know their kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long windows are told in longer rows, and the totals stay."""
+"""The report of `throughput`: longer windows have longer rows and the same totals."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ def test_a_row_is_as_long_as_the_window_asks(window_min: int, row_minutes: int) 
     throughput = summarise(minutes(window_min), timedelta(minutes=window_min))
 
     assert throughput.row_minutes == row_minutes
-    assert len(throughput.rows) <= MOST_ROWS + 1  # the first row may be a part of one
+    assert len(throughput.rows) <= MOST_ROWS + 1  # the first row may be a partial one
     assert throughput.completed == 2 * window_min
 
 

@@ -1,4 +1,4 @@
-"""Unlocking lifts lock and freeze together."""
+"""The plan of `unlock`: it lifts the lock and the deploy freeze together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict over a deployment."""
+"""The verdict of `verify` on a deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's answers, and those of its intake."""
+"""The checks of the API's health and of its intake's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints: what is used, what there is, and what is missing."""
+"""The check of the API's endpoints: those that the bot uses against those that the API has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bot's view of itself."""
+"""The checks of the bot itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two boxes of the checklist that are about git."""
+"""The two items of the deploy checklist about git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database says of itself and of its migrations."""
+"""The checks of the database and of its migrations."""
 
 from __future__ import annotations
 

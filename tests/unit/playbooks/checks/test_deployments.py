@@ -1,4 +1,4 @@
-"""What Railway says of the services."""
+"""The checks of the services' deployments, as Railway reports them."""
 
 from __future__ import annotations
 

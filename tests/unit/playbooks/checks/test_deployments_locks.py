@@ -1,4 +1,4 @@
-"""A lock is told as long as it is there, and warned of once it is forgotten."""
+"""The check of locks: each one is listed, and one that seems forgotten is a warning."""
 
 from datetime import UTC, datetime, timedelta
 

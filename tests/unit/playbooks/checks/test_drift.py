@@ -1,4 +1,4 @@
-"""Drift: what no longer fits is named, with the commands that it takes away."""
+"""The check of drift: it names what no longer fits, and the commands that don't work because of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def right(privilege: str, on: str = "ops.job_queue", *topics: str) -> MissingRig
 
 
 def query(name: str) -> Query:
-    """As the files of queries have it."""
+    """The query of this name, from the files of queries."""
     [found] = [one for one in queries_in(RUNBOOK) if one.name == name]
     return found
 

@@ -1,4 +1,4 @@
-"""Each of the five verifications detects its own fault, and none passes because it could not be read."""
+"""The golden path's five verifications: each detects its own fault, and none passes if its source can't be read."""
 
 from __future__ import annotations
 

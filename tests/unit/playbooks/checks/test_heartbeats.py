@@ -1,4 +1,4 @@
-"""Workers are counted against what should be there."""
+"""The check of heartbeats: live workers against the expected number."""
 
 from __future__ import annotations
 

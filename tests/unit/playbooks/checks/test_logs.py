@@ -1,4 +1,4 @@
-"""Lines become groups, groups lead to the troubleshooting table, and nothing of the data comes along."""
+"""The check of logs: lines become groups, groups lead to the troubleshooting table, and no data is shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DENIED = "[ingest_processor] Job failed: permission denied for table judgments"
 
 
 def lines(*messages: str, severity: str = "info", replica: str = "r1") -> list[LogLine]:
-    """A second apart, the last one now."""
+    """Log lines 1 s apart, the last one now."""
     first = NOW - timedelta(seconds=len(messages) - 1)
     return [LogLine(first + timedelta(seconds=n), severity, message, replica) for n, message in enumerate(messages)]
 
@@ -265,7 +265,7 @@ SILENT = [LogLine(NOW - timedelta(minutes=6 + n), "info", "No pending jobs found
 
 
 def state_of(running: int, wanted: int | None = 1, *, stopped: bool = False) -> ServiceState:
-    """Ingest with so many running instances, of one deployment; the others have crashed."""
+    """Ingest with one deployment that has this many running instances and a crashed one."""
     instances = (*[Instance("i", "RUNNING")] * running, Instance("c", "CRASHED"))
     made = Deployment("d", DeploymentStatus.SUCCESS, NOW - timedelta(hours=1), stopped=stopped, instances=instances)
     return ServiceState(Service.INGEST, "s", active=(made,), latest=made, replicas_configured=wanted)

@@ -1,4 +1,4 @@
-"""A ramp is told at least two minutes before the limit, and a week of ordinary memory without one false alarm."""
+"""The check of memory: a ramp is reported 2 min before the limit, and a week of ordinary use is no false alarm."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from services.domain.usage import GONE_AFTER, InstanceUsage, Sample, ServiceUsag
 
 NOW = datetime(2026, 11, 29, 2, tzinfo=UTC)
 LIMIT = 0.5  # GB
-EVERY = timedelta(seconds=30)  # as Railway is asked for
+EVERY = timedelta(seconds=30)  # between two samples, as requested from Railway
 KEPT = 120  # samples: an hour
-LATE = timedelta(seconds=80)  # sample, poll and evaluation, each as late as it may be
+LATE = timedelta(seconds=80)  # sample, poll and evaluation, each at its latest
 WITHIN, FROM = timedelta(minutes=8), 0.7
 
-Share = Callable[[float], float]  # of the limit, by seconds since the beginning
+Share = Callable[[float], float]  # share of the limit by seconds since the start
 
 
 def samples_of(shares: Sequence[float], *, until: datetime = NOW) -> list[Sample]:
@@ -35,11 +35,11 @@ def instance(shares: Sequence[float], *, until: datetime = NOW, limit: float | N
     return InstanceUsage("i", samples_of(shares, until=until), limit)
 
 
-def told_at(
+def reported_at(
     shares: Sequence[float], *, freed_gb: float = 0.0, every: int = 1, started: int | None = None
 ) -> Iterator[int]:
-    """At which samples a ramp is seen, of a stream of them. `freed_gb`: known from the days before. `started`: at which
-    sample the process started again."""
+    """Yield the numbers of the samples at which a ramp is reported. `freed_gb`: the peak freed in the days before.
+    `started`: the sample at which the process started again."""
     samples = samples_of(shares)
     starts = [] if started is None else [samples[started].at]
     for end in range(2, len(shares) + 1, every):
@@ -58,10 +58,10 @@ def test_ramp_is_reported_two_minutes_before_the_limit(per_minute: float) -> Non
     shares = before + [share + noise.gauss(0, 0.003) for share in climb]
     limit_at = next(n for n, share in enumerate(shares) if share >= 1.0)
 
-    first = next(told_at(shares))
+    first = next(reported_at(shares))
 
     assert (limit_at - first) * EVERY - LATE >= timedelta(minutes=2)
-    assert first > KEPT  # and not before it began
+    assert first > KEPT  # not before the climb began
 
 
 def sawtooth(period_s: float, low: float, high: float) -> Share:
@@ -69,13 +69,13 @@ def sawtooth(period_s: float, low: float, high: float) -> Share:
 
 
 def imports(at_s: float) -> float:
-    """Every three hours a file is read into memory within four minutes, worked on, and freed."""
+    """Every 3 h a file is read into memory within 4 min, processed and freed."""
     within = at_s % 10_800
     return 0.35 + (0.5 * min(within / 240, 1.0) if within < 1500 else 0.0)
 
 
 def restarts(at_s: float) -> float:
-    """Each half day a new process warms up to where it stays."""
+    """Every 12 h a new process climbs to its usual level."""
     return 0.82 * (1 - exp(-(at_s % 43_200) / 180))
 
 
@@ -93,12 +93,12 @@ WEEK: dict[str, Share] = {
 
 @pytest.mark.parametrize("pattern", WEEK, ids=WEEK.keys())
 def test_a_week_of_ordinary_memory_gives_no_false_alarm(pattern: str) -> None:
-    """After a day of which only the peaks are known that memory came down from."""
+    """The day before the week is known only by the peaks from which memory was freed."""
     noise, share = random.Random(11), WEEK[pattern]  # noqa: S311 - simulated
     shares = [share(n * 30.0) + noise.gauss(0, 0.004) for n in range(8 * 2880)]
     freed_gb = freed_peak(instance(shares[:2880]))
 
-    assert list(told_at(shares[2880:], freed_gb=freed_gb, every=2)) == []
+    assert list(reported_at(shares[2880:], freed_gb=freed_gb, every=2)) == []
 
 
 @pytest.mark.parametrize("per_minute", [0.03, 0.05])
@@ -107,7 +107,7 @@ def test_climb_that_ended_below_the_limit_is_reported_for_4_min_at_most(per_minu
     climb = [0.4 + per_minute * n / 2 for n in range(steps + 1)]
     stopped_at = KEPT + steps
 
-    reported = list(told_at([*[0.4] * KEPT, *climb, *[climb[-1]] * 60]))
+    reported = list(reported_at([*[0.4] * KEPT, *climb, *[climb[-1]] * 60]))
 
     assert reported[0] < stopped_at
     assert (reported[-1] - stopped_at) * EVERY <= timedelta(minutes=4)
@@ -115,7 +115,7 @@ def test_climb_that_ended_below_the_limit_is_reported_for_4_min_at_most(per_minu
 
 def test_freed_is_what_memory_came_down_from() -> None:
     assert freed_peak(instance([0.4, 0.8, 0.6, 0.9, 0.91])) == 0.8 * LIMIT
-    assert freed_peak(instance([0.4, 0.8, 0.7])) == 0.0  # 0.68 would be freed
+    assert freed_peak(instance([0.4, 0.8, 0.7])) == 0.0  # freed would be 0.68 or less
     assert freed_peak(instance([])) == 0.0
 
 
@@ -182,11 +182,11 @@ def test_a_gone_instance_is_no_ramp_and_no_limit_is_met_in_the_past() -> None:
 
 
 def test_ramp_after_a_kill_at_the_limit_is_reported_again() -> None:
-    """Railway starts the instance again under the same id: its former climb is no peak that was freed."""
+    """Railway restarts the instance with the same id: the climb before is no peak that was freed."""
     climb = [0.4 + 0.03 * n for n in range(21)]  # 6 % per minute
     before, after = [*[0.4] * 40, *climb], [*[0.4] * 20, *climb]
 
-    reported = list(told_at([*before, *after], freed_gb=freed_peak(instance([*before, 0.3]))))
+    reported = list(reported_at([*before, *after], freed_gb=freed_peak(instance([*before, 0.3]))))
 
     assert len(before) - 1 - reported[0] >= 6
     assert len(before) + len(after) - 1 - min(n for n in reported if n > len(before) + 10) >= 6
@@ -194,22 +194,22 @@ def test_ramp_after_a_kill_at_the_limit_is_reported_again() -> None:
 
 @pytest.mark.parametrize("ended_at", [0.85, 0.88], ids=["restarted at 85 %", "killed with its last sample at 88 %"])
 def test_leak_is_reported_as_early_after_a_restart_below_the_limit(ended_at: float) -> None:
-    """Whoever restarts it in time must not be warned later the next time."""
+    """A restart in time must not make the next warning later."""
     climb = [0.4 + 0.015 * n for n in range(41)]  # 3 % per minute
     before = [*[0.4] * 40, *(share for share in climb if share <= ended_at)]
     after, started = [*[0.4] * 40, *climb], len(before)
     starts = [NOW - EVERY * (len(after) - 1)]
     freed_gb = freed_peak(instance([*before, *after]), starts)
 
-    first = next(told_at(before))
-    again = min(n for n in told_at([*before, *after], freed_gb=freed_gb, started=started) if n > started)
+    first = next(reported_at(before))
+    again = min(n for n in reported_at([*before, *after], freed_gb=freed_gb, started=started) if n > started)
 
     assert freed_gb == 0.0
     assert again - started == first
 
 
 def test_freed_peak_ignores_a_fall_near_a_start_only() -> None:
-    """Another replica's start says nothing about what this one freed long before."""
+    """The start of another replica does not explain a fall long before it."""
     freed = instance([0.4, 0.8, *[0.5] * 10])
     fell_at = NOW - EVERY * 9
 
@@ -219,6 +219,6 @@ def test_freed_peak_ignores_a_fall_near_a_start_only() -> None:
 
 
 def test_freed_peak_ignores_a_restart() -> None:
-    """As a process does that nobody reported to have started: it begins below where it usually stands."""
+    """Also one whose start was not reported: a new process begins below its usual level."""
     assert freed_peak(instance([0.4, 0.8, 0.36])) == 0.0
     assert freed_peak(instance([0.4, 0.8, 0.37])) == 0.8 * LIMIT

@@ -1,4 +1,4 @@
-"""Whether people are paged: gaps in the schedule, and levels that Slack's night mode would silence."""
+"""The checks of the on-call schedule: gaps, repeated people, and levels that page in Slack only (muted at night)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of failed jobs lead to the troubleshooting table, without their data."""
+"""The check of failed jobs: their errors lead to the troubleshooting table, without their data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backlog, failures and orphans."""
+"""The checks of the queue: backlog, failed jobs and orphans."""
 
 from __future__ import annotations
 

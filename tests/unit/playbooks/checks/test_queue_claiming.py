@@ -1,4 +1,4 @@
-"""Idle workers and due jobs: only both together are a fault."""
+"""The check that due jobs are claimed: idle workers and due jobs are a fault only together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pending job whose type no worker of the system claims waits for ever."""
+"""The check of job types: a pending job that no worker of the system claims is never executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exposures in the catalogue mean."""
+"""The checks of exposures that the database's catalog shows."""
 
 from __future__ import annotations
 

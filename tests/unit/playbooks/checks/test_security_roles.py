@@ -1,4 +1,4 @@
-"""Who connects as whom."""
+"""The check of the roles with which the processes connect to the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commits: deployed, running, and the same everywhere."""
+"""The checks of commits: the deployed one, the running one, and the same one in every service."""
 
 from __future__ import annotations
 

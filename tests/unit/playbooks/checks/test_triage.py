@@ -1,4 +1,4 @@
-"""Five kinds of problem look the same in the heartbeats; independent signals tell them apart."""
+"""Triage of missing heartbeats: five kinds of problem look the same there, and other sources tell them apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What values must look like, and what they tell."""
+"""The formats of variables, and the facts that their values show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that beat and are not well."""
+"""The checks of workers that send heartbeats and are not healthy."""
 
 from __future__ import annotations
 
