@@ -1,4 +1,4 @@
-"""The GitHub Action's script against a door on this machine: each end has its exit code and its summary."""
+"""The script of the GitHub Action against a local HTTP server: each end has its exit code and its summary."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load_main() -> Callable[[dict[str, str]], int]:
 
 @contextmanager
 def door(*answers: tuple[int, object]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Answers one after the other, the last one again and again; the calls."""
+    """Serve these answers in order, the last one repeatedly; yield the address and the received calls."""
     calls: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,7 +47,7 @@ def door(*answers: tuple[int, object]) -> Iterator[tuple[str, list[dict[str, Any
             self.wfile.write(raw)
 
         def log_message(self, *_: object) -> None:
-            """Not shown."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -80,7 +80,7 @@ def run(state: str, outcome: str | None = None, *, proved: bool | None = None) -
     return {"text": "", "run": {"id": 12, "state": state, "outcome": outcome, "link": link, "proved": proved}}
 
 
-CUT = 99  # the body whose rest is lost
+CUT = 99  # a body that is cut off by this many bytes
 UNKNOWN = (503, {"text": "It is not known whether your request was filed", "run": None, "outcome_unknown": True})
 WAITS = (200, run("awaiting_approval"))
 

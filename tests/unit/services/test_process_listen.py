@@ -1,4 +1,4 @@
-"""Both families are listened on, as Railway's private network wants, and one where a machine has only that."""
+"""Listening sockets: IPv4 and IPv6, as Railway's private network requires, or the one that the machine has."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_listens_on_the_same_port_of_both_families(opened: Listen, address: str)
 
 
 def test_an_ipv4_caller_keeps_an_ipv4_address(opened: Listen) -> None:
-    """Of a socket for both families it would be ::ffff:127.0.0.1, which rate limits and proxies take for another."""
+    """One socket for both families would show ::ffff:127.0.0.1, another address to rate limits and proxies."""
     first = opened()[0]
 
     with socket.create_connection(("127.0.0.1", first.getsockname()[1]), timeout=30):
@@ -71,7 +71,7 @@ def test_the_process_listens_on_the_one_address_that_is_set(opened: Listen, addr
 
 
 def _refuse_ipv6(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    """As the kernel of a machine without it does."""
+    """Fail as the kernel of a machine without IPv6 does."""
     real = socket.create_server
 
     def create(address: tuple[str, int], *, family: int, backlog: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""An allowance is what it says at once, comes back with time, and remembers a bounded number of callers."""
+"""Rate limits: the whole allowance at once, more of it with time, and a bounded number of callers remembered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_least_recent_is_forgotten_first() -> None:
 
 @given(st.integers(1, 50), st.lists(st.floats(0, 5), max_size=200))
 def test_never_more_than_two_allowances_in_any_minute(per_minute: int, pauses: list[float]) -> None:
-    """What was saved, and what comes back meanwhile."""
+    """The saved allowance, and the one that comes back within the minute."""
     allowance, now, passed = Allowance(per_minute), 0.0, []
     for pause in pauses:
         now += pause
@@ -95,5 +95,5 @@ def test_only_a_proxy_of_a_private_network_reports_the_address(peer: str, report
     ],
 )
 def test_one_subscriber_is_one_caller(address: str, subscriber: str) -> None:
-    """A provider gives each of them 2^64 IPv6 addresses, and one for each request would never be limited."""
+    """A provider gives each subscriber 2^64 IPv6 addresses; a new one per request would never be limited."""
     assert subscriber_of(address) == subscriber

@@ -1,4 +1,4 @@
-"""Which answers are worth a line of the API's log."""
+"""The log lines of the API about its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A calendar is fetched over HTTPS from public addresses only, within bounds; errors never repeat its address."""
+"""The download of calendars: HTTPS, public addresses and bounds only; no error repeats the address."""
 
 from __future__ import annotations
 

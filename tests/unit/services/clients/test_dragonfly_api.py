@@ -178,7 +178,7 @@ async def test_api_answer_has_no_characters_that_postgres_cannot_store() -> None
 
 
 async def test_an_error_of_the_api_is_masked_before_it_goes_on() -> None:
-    """Another version of it may say anything."""
+    """Another version of the API may answer anything."""
     detail = {"what": "Nothing was stored", "why": "postgresql://bot:hunter2@db/x refused plaintiff Jane Roe"}
     async with api_that(lambda _: httpx.Response(503, json={"error": detail})) as api:
         with pytest.raises(SourceError) as caught:

@@ -1,4 +1,4 @@
-"""An issue is found again by its marker, however much else changed meanwhile."""
+"""GitHub issues: found again by their marker, whatever else of them has changed."""
 
 from __future__ import annotations
 

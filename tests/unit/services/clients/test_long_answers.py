@@ -1,4 +1,4 @@
-"""No more is read of an answer than it may hold, whatever a system outside sends."""
+"""The limit on the size of answers: no more is read, whatever an outside system sends."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def break_off(writer: asyncio.StreamWriter) -> None:
 async def test_a_page_that_was_accepted_does_not_wait_for_the_end_of_the_answer(
     go_on: Callable[[asyncio.StreamWriter], Awaitable[None]],
 ) -> None:
-    """A lost answer is repeated, and the phone rings again."""
+    """A page whose answer is lost is sent again, and the phone rings again."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

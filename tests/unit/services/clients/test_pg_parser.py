@@ -1,4 +1,4 @@
-"""What each statement of a migration does, by PostgreSQL's own parser; what is not known is named."""
+"""The effects of a migration's statements, by PostgreSQL's own parser; unknown ones are named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.schema import MISSING, Effect
 
 DESTROYS, BREAKS = "destroys", "breaks"
 
-# {statement: (what it does, how it is judged)}
+# {statement: (its effect, the judgment of it)}
 STATEMENTS = {
     "DROP TABLE ops.a, b": ("drops table ops.a", {DESTROYS, BREAKS}),
     "DROP SCHEMA s": ("drops schema s", {DESTROYS, BREAKS}),
@@ -158,7 +158,7 @@ async def test_pg_parser_names_statements_that_it_cannot_examine() -> None:
 
 
 async def test_functions_that_are_called_while_rows_change_are_named_unless_postgres_brings_them() -> None:
-    """What a function of ours does is not known: INSERT … SELECT forget() is no mere adding of rows."""
+    """The effects of our own functions are unknown: INSERT … SELECT forget() may do more than add rows."""
     sqls = {
         "1_select": "INSERT INTO a\nSELECT ops.forget(n) FROM b",
         "2_values": "INSERT INTO a VALUES (lower('X'), forget(), forget())",

@@ -1,4 +1,4 @@
-"""Each channel's messages keep their distance."""
+"""The pace of posts: messages to one channel keep a distance in time, and urgent ones go first."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_a_page_goes_before_everything_that_waits_already() -> None:
 
 
 async def test_pace_counts_from_the_answer_because_slack_counts_from_what_arrived() -> None:
-    """Two posts that leave a second apart arrive less than that apart where the first was slow on its way."""
+    """Two posts sent 1 s apart arrive closer together if the first one was slow."""
     pace, clock = Pace(every_s=1.5), asyncio.get_running_loop().time
     await pace.wait("C1")
     following = asyncio.create_task(pace.wait("C1", Urgency.PAGE))

@@ -1,4 +1,4 @@
-"""Whether the incidents channel takes messages, as the terminal asks it: by name, by id, and by Slack's refusals."""
+"""The terminal's check that the incidents channel accepts messages: by name, by id, and by Slack's refusals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def conversation(**more: Any) -> Json:
 
 
 def slack(*channels: Json, error: str | None = None) -> httpx.MockTransport:
-    """Pages of one channel each, the archived ones only for who asks for them."""
+    """A Slack that lists one channel per page, archived ones only on request."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}

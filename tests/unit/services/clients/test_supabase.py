@@ -1,4 +1,4 @@
-"""Supabase's metrics: the few series that are shown, and unknown for whatever is missing."""
+"""Supabase's metrics: the few series that are shown; missing ones are unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The certificate authorities are loaded once, and every HTTPS client trusts just them."""
+"""The certificate authorities: loaded once, and trusted by every HTTPS client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_trusted_authorities_check_certificates_and_are_cached() -> None:
 
 
 def test_no_client_loads_its_own() -> None:
-    """A client that names none loads them anew: 40 ms of processor time at every start."""
+    """A client without them loads its own: 40 ms of processor time at every start."""
     built = [
         (path.relative_to(ROOT).as_posix(), {keyword.arg for keyword in node.keywords})
         for path, tree in parsed(*CODE, where=lambda text: any(builder in text for builder in BUILDERS))

@@ -22,7 +22,7 @@ BOTH = (
         (["31.3.2024 00:00", "4.3.2024"], DAY_FIRST),
         (["31-03-24", "04-03-24"], DAY_FIRST),
         (["31/03/2024T00:00:00", "04/03/2024T00:00:00"], DAY_FIRST),
-        (["31/03/2024"], None),  # its row fails, and no other is read wrongly
+        (["31/03/2024"], None),  # only its own row fails
         (["31/03/2024", "04/04/2024"], None),
         (["31/03/2024", "2024-04-03", "April 3, 2024", "", "x"], None),
         (["31/03/2024", "03/31/2024", "2024-04-03"], None),
@@ -43,7 +43,7 @@ def test_date_order_names_the_fault_when_a_date_may_be_read_wrongly(cells: list[
 
 
 def test_date_order_keeps_no_long_cells() -> None:
-    """A paragraph may have slipped into the column; the API reads files all day."""
+    """A cell may hold a whole paragraph by mistake, and the API reads files all day."""
     tracemalloc.start()
     try:
         DateOrder().count(f"{n} {'x' * 50_000}" for n in range(1_000))

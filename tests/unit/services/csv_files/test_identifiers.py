@@ -17,7 +17,7 @@ from services.csv_files.identifiers import check_identifier, normalize_identifie
         "2024\u2011CV\u201190001",  # non-breaking hyphens
         "2024\u2013CV\u221290001",  # en dash, minus sign
         "2024-CV-\u00ad90001",  # soft hyphen
-        "\u202a2024-CV-90001\u202c",  # an embedding of a writing direction
+        "\u202a2024-CV-90001\u202c",  # a control character for the writing direction
         "2024-CV-\uff19\uff10\uff10\uff10\uff11",  # full-width digits
         "\u00a02024-CV-90001",
         "2024-CV-9\u034f0001",  # a combining joiner, which is a mark by its category
@@ -151,6 +151,6 @@ def test_does_not_change_valid_case_numbers(text: str) -> None:
 
 
 def test_a_formula_is_no_value_and_its_reason_is_one() -> None:
-    """Semicolons separate the reasons of a row."""
+    """The message has no semicolon, because semicolons separate the reasons of a row."""
     with pytest.raises(ValueError, match=r"^holds a formula[^;]*$"):
         check_identifier(normalize_identifier("=A1&B1"), "case number")

@@ -64,7 +64,7 @@ from services.csv_files.identifiers import COUNTIES, canonical_county, known_cou
         ("Surrogate\u2019s Court, Saint Lawrence County", "St. Lawrence"),
         ("Magistrate Court of Georgia, DeKalb County", "DeKalb"),
         ("Clerk of DeKalb County", "DeKalb"),
-        ("Richmond (city)", "Richmond (city)"),  # in Virginia another place than its county
+        ("Richmond (city)", "Richmond (city)"),  # in Virginia a city is not its county
         ("Kings (Queens)", "Kings (queens)"),
     ],
 )
@@ -90,7 +90,7 @@ def test_every_county_of_new_york_is_known_however_it_is_written(county: str, fo
     ],
 )
 def test_every_county_of_new_york_is_known_in_the_captions_of_courts(caption: str) -> None:
-    """Three of them have the name of a state."""
+    """Three counties have the name of a state."""
     assert [known_county(caption.format(county)) for county in COUNTIES] == [*COUNTIES]
 
 

@@ -22,7 +22,7 @@ from services.csv_files.reader import (
 from services.domain.intake import Column
 
 HEADINGS = [column.heading for column in Column]
-CELL_LENGTH = MAX_LINES // (2 * len(Column))  # six cells of nothing but line ends are no row without an end
+CELL_LENGTH = MAX_LINES // (2 * len(Column))  # six cells of line ends only are no unfinished row
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=CELL_LENGTH)
 UNAMBIGUOUS = 'aéñ ,;\t\n\r"'  # no two of them in Windows-1252 are one letter in UTF-8, as “é€€” is: E9 80 80
 WINDOWS = st.characters(codec="cp1252", exclude_characters="\0")
@@ -47,7 +47,7 @@ def is_utf8(content: bytes) -> bool:
 
 
 def bytes_of(content: bytes) -> io.BytesIO:
-    """A file of a good header and what follows it."""
+    """A file with a good header followed by this content."""
     return io.BytesIO(",".join(HEADINGS).encode() + b"\n" + content)
 
 

@@ -1,4 +1,4 @@
-"""More than two hundred shapes of secrets and data, as people and programs write them, in every way of masking."""
+"""More than 200 shapes of secrets and data, as people and programs write them, in every mode of masking."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from services.domain.secret_shapes import hide_secrets
 KEY = "4f9a8b7c6d5e4f3a"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAvalue\n-----END RSA PRIVATE KEY-----"
 
-# (the text, the part of it that must stay hidden)
+# (text, the part of it that must be masked)
 SECRETS = [
     ("PGPASSWORD=swordfish psql", "swordfish"),
     ("PGPASSWORD='sword fish' psql", "fish"),
     ('PGPASSWORD="sword fish"', "fish"),
     ("PGPASSWORD = swordfish", "swordfish"),
-    ("export PGPASSWORD=order", "order"),  # a word of ours as a password
+    ("export PGPASSWORD=order", "order"),  # one of our own words as a password
     ("pgpassword=swordfish", "swordfish"),
     ("OPENAI_API_KEY=abcdefghijkl", "abcdefghijkl"),
     ("OPENAI_API_KEY=update", "update"),
@@ -171,7 +171,7 @@ SECRETS = [
     ("PIN: 4711", "4711"),
     ("passcode 4711", "4711"),
     ("OTP 845221", "845221"),
-    # what stands beside the ordinary lines of READABLE
+    # secrets next to the ordinary lines of READABLE
     ("the key 3f1c9a7e6d2b was refused", "3f1c9a7e"),
     ("the key aB3dE5fG7h was refused", "aB3dE5"),
     ("license key AB12-CD34-EF56-GH78", "CD34"),
@@ -219,7 +219,7 @@ SECRETS = [
     ("https://hooks.zapier.py/services/T0/swordfish", "swordfish"),
 ]
 
-# How a text arrives.
+# Texts around a secret.
 CARRIERS = ["{}", "ValueError: {} in row 7", '  File "/app/x.py", line 4: {}']
 
 DATA = [
@@ -322,7 +322,7 @@ DATA = [
     ("name=jane roe phone=12", "roe"),
 ]
 
-# What only a program writes: shown to everyone.
+# Text that only a program writes: shown to everyone.
 SHOWN = [
     "JudgeBoom: simulated failure",
     "backend.workers.ingest.JudgeBoom: simulated failure",
@@ -385,7 +385,7 @@ SHOWN = [
 ]
 
 
-# Lines of libraries and platforms that look like secrets or data in part: what people look for is in that part.
+# Lines of libraries and platforms that partly look like secrets or data: people search for just that part.
 READABLE = [
     "expected List<Token extends Node> here",
     "S3 key uploads/2024/03/file.csv not found",
@@ -448,7 +448,7 @@ READABLE = [
     "debtor backfill paused",
     "defendant deduplication skipped 3 rows",
 ]
-# In a log; in a sentence of a person they look like a token.
+# Shown in logs only; in a person's sentence they look like a token.
 READABLE_IN_LOGS = [
     "canceling statement due to lock timeout on key lock_2024_03",
     "relation job_queue_events_2024_03 does not exist",
@@ -461,7 +461,7 @@ def test_adversarial_shapes_are_at_least_200() -> None:
 
 
 def not_masked(mask: Callable[[str], str], cases: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The cases, and what came of each, whose hidden part is still to be read, or whose gap is not."""
+    """`(text, masked text)` of the cases whose secret can still be read, or whose gap is not marked with `…`."""
     masked = ((text, hidden, mask(text)) for text, hidden in cases)
     return [(text, shown) for text, hidden, shown in masked if hidden in shown or "…" not in shown]
 
@@ -641,12 +641,12 @@ PIECES = ["A ", "1,", "a@", "A.v ", "a", "1-", "11-", "x://", "docket ", "a=", '
 @pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.timeout(120)
 def test_time_grows_with_the_length_and_no_faster(hide: Callable[[str], str], piece: str) -> None:
-    """Eight times the text takes about eight times as long; where the square of the length counts, it is 64 times."""
+    """8 times the text takes about 8 times as long if the time is linear, and 64 times if it is quadratic."""
 
     def took(size: int) -> float:
         text, started = piece * (size // len(piece)), time.process_time()
         hide(text)
         return time.process_time() - started
 
-    # Another process may take the caches away in one of the two: what is linear shows it once in three.
+    # Another process may disturb one of the measurements: a linear function passes one of three times.
     assert any(took(20_000) < 24 * max(took(2_500), 0.001) for _ in range(3))

@@ -1,4 +1,4 @@
-"""A calendar as the source of a rotation: whom its events put on call, and what is refused."""
+"""A calendar as the source of a rotation: the people whom its events put on call, and the refused calendars."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def utc(day: int, hour: int, minute: int = 0, month: int = 3) -> datetime:
     ("event", "names"),
     [
         ("SUMMARY:ann", "ann"),
-        ("SUMMARY:Ann on call (primary)", "ann"),  # as our own feeds write it
+        ("SUMMARY:Ann on call (primary)", "ann"),  # as our own feeds name people
         ("SUMMARY:On call: @BEN", "ben"),
         ("SUMMARY:Ann's week", "ann"),
         ("SUMMARY:U0CEM", "cem"),
         ("SUMMARY:b.ex@example.com is on call", "ben"),
         ("SUMMARY:<ANN@example.com>", "ann"),
         ("SUMMARY:On call\nATTENDEE;CN=Ben:mailto:B.Ex@example.com", "ben"),
-        ("SUMMARY:ann\nATTENDEE:mailto:b.ex@example.com", "ben"),  # who is invited counts, not the title
+        ("SUMMARY:ann\nATTENDEE:mailto:b.ex@example.com", "ben"),  # the invited person counts, not the title
         ("SUMMARY:ann\nATTENDEE;PARTSTAT=DECLINED:mailto:b.ex@example.com", "ann"),
         ("SUMMARY:ann\nATTENDEE:mailto:room-1@example.com", "ann"),
         ("SUMMARY:x\nATTENDEE:mailto:ann@example.com\nATTENDEE:mailto:ANN@example.com", "ann"),
@@ -98,7 +98,7 @@ def test_cancelled_and_empty_events_put_no_one_on_call() -> None:
 
 def test_whole_days_and_times_without_a_zone_are_by_the_rotations_clock_across_its_change() -> None:
     days = "DTSTART;VALUE=DATE:20260328\nDTEND;VALUE=DATE:20260330\nSUMMARY:ann"
-    floating = "DTSTART:20260328T023000\nDTEND:20260329T023000\nSUMMARY:ben"  # 02:30 is left out on the 29th
+    floating = "DTSTART:20260328T023000\nDTEND:20260329T023000\nSUMMARY:ben"  # the 29th has no 02:30
 
     assert read(days).slots == (Slot(utc(27, 23), utc(29, 22), "ann"),)
     assert read(floating).slots == (Slot(utc(28, 1, 30), utc(29, 1, 30), "ben"),)

@@ -1,4 +1,4 @@
-"""A replica's sessions come from its variables; what cannot be read is unknown, never the default."""
+"""The database sessions of a replica: computed from its variables; unreadable ones are unknown, not the default."""
 
 from __future__ import annotations
 

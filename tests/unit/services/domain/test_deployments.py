@@ -1,4 +1,4 @@
-"""What a service stands on, and how many replicas it should have."""
+"""A service's current deployment, and the number of replicas that it should have."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMOVED = deployment("removed", DeploymentStatus.REMOVED)
 
 
 def by_run(*active: Deployment, latest: Deployment | None = None) -> ServiceState:
-    """Stopped by a run of ours, half an hour ago."""
+    """A service that a run stopped 30 min ago."""
     return replace(state(*active, latest=latest), stopped_at=NOW - timedelta(minutes=30))
 
 
@@ -57,7 +57,7 @@ def test_a_change_rests_on_what_serves_else_on_what_last_did(of: ServiceState, c
         (state(latest=CRASHED), 2),
         (state(SERVING, replicas=None), None),
         (state(STOPPED, replicas=None), 0),
-        (state(latest=STOPPED), 0),  # Railway dropped it from the active ones
+        (state(latest=STOPPED), 0),  # Railway no longer lists it as active
         (state(latest=replace(FAILED, stopped=True)), 2),
         (state(EXITED, latest=EXITED), 2),
         (state(latest=EXITED), 2),
@@ -68,7 +68,7 @@ def test_a_change_rests_on_what_serves_else_on_what_last_did(of: ServiceState, c
         (by_run(latest=replace(CRASHED, status_updated_at=NOW - timedelta(minutes=25))), 0),
         (by_run(latest=replace(CRASHED, status_updated_at=NOW - timedelta(minutes=24, seconds=59))), 2),  # it ran again
         (by_run(CRASHED, latest=replace(CRASHED, status_updated_at=NOW)), 2),
-        (by_run(latest=replace(REMOVED, status_updated_at=NOW)), 0),  # Railway drops what is stopped later
+        (by_run(latest=replace(REMOVED, status_updated_at=NOW)), 0),  # Railway removes a stopped deployment later
         (by_run(latest=deployment("next", DeploymentStatus.SKIPPED, age_h=0)), 0),
         (by_run(latest=deployment("next", DeploymentStatus.NEEDS_APPROVAL, age_h=0)), 0),
         (by_run(latest=deployment("next", DeploymentStatus.BUILDING, age_h=0)), 0),

@@ -1,4 +1,4 @@
-"""The list of environments is the only place that names them."""
+"""The list of environments: no other place names them."""
 
 from __future__ import annotations
 

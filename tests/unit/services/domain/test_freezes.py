@@ -1,4 +1,4 @@
-"""When a freeze is in force, and for what."""
+"""Freezes: when they are in force, and for which services."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_freeze_of_one_service_leaves_the_others_alone_and_one_of_all_leaves_non
     assert in_force([api], [Service.API, Service.INGEST], NOW) == (api,)
     assert in_force([api], [Service.INGEST], NOW) == ()
     assert in_force([api, everything], [Service.INGEST], NOW) == (everything,)
-    # Without services: it goes through all of them, as the golden path does.
+    # A change without services uses all of them, as the golden path does.
     assert in_force([api], [], NOW) == (api,)
 
 

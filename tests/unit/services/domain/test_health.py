@@ -1,4 +1,4 @@
-"""How long the API of one commit has answered well."""
+"""The time for which the API of one commit has answered well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""To which incident work on some services belongs."""
+"""The incident to which work on some services belongs."""
 
 from __future__ import annotations
 

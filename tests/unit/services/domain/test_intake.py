@@ -1,4 +1,4 @@
-"""The golden path's file is test data, and each run's own."""
+"""The golden path's file: test data, different in each run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that could be a person, an amount or a secret survives masking; the shape of the error does."""
+"""Masking of log lines: no person, amount or secret is left, and the shape of the error is."""
 
 import re
 

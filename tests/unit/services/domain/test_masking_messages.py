@@ -1,4 +1,4 @@
-"""What people say stays; what they pasted, and what is data, goes before it is stored or passed on."""
+"""Masking of messages: people's own words stay; pasted text and data are removed before they are stored or sent."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_words_beside_what_goes_stay() -> None:
 
 @given(st.text(max_size=200))
 def test_mask_message_does_not_change_masked_text(text: str) -> None:
-    """Reasons pass more than one door."""
+    """A reason may be masked more than once."""
     once = mask_message(text).replace("&", "").replace("`", "").replace(">", "")
 
     assert mask_message(mask_message(once)) == mask_message(once)
@@ -90,5 +90,5 @@ def test_mask_message_does_not_change_masked_text(text: str) -> None:
 @pytest.mark.parametrize("piece", ["A ", "1,", "a@", "A.v ", "a", "1-", "x://", "docket ", "<http:", "`"])
 @pytest.mark.timeout(60)
 def test_no_message_takes_long(piece: str) -> None:
-    """A pattern whose time grows with the cube of the length takes hours for this."""
+    """A pattern of cubic time would take hours for this."""
     mask_message(piece * (20_000 // len(piece)))

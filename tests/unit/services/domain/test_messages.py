@@ -1,4 +1,4 @@
-"""A button that leads to another message: a link once its address is known, and nothing before."""
+"""Buttons that lead to another message: a link once its address is known, no button before."""
 
 from __future__ import annotations
 

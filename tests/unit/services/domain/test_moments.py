@@ -1,4 +1,4 @@
-"""Moments and windows as people type them: the words, both clock changes, and what is refused."""
+"""Moments and windows as people type them: accepted words, both clock changes, and refusals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.domain.windows import (
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
-KIRITIMATI = ZoneInfo("Pacific/Kiritimati")  # UTC+14: its day is another one than UTC's
+KIRITIMATI = ZoneInfo("Pacific/Kiritimati")  # UTC+14: its date differs from UTC's
 WEDNESDAY = "2026-01-07 12:00"  # by Berlin's clock
 
 
@@ -43,7 +43,7 @@ def test_reads_moments_as_people_type_them() -> None:
         "in 2h": "2026-01-07 14:00",
         "in 90 minutes": "2026-01-07 13:30",
         "at 13:00": "2026-01-07 13:00",
-        "at 12:00": "2026-01-08 12:00",  # not in this very moment
+        "at 12:00": "2026-01-08 12:00",  # not right now
         "02:00": "2026-01-08 02:00",
         "2am": "2026-01-08 02:00",
         "4:30pm": "2026-01-07 16:30",
@@ -296,7 +296,7 @@ def test_a_recurrence_contains_what_its_windows_contain(recurrence: Recurrence, 
     assert recurrence.contains(coming.begins)
 
     held = recurrence.span_at(at)
-    walked, span = at - 16 * DAY, None  # walk through every window that can reach the moment
+    walked, span = at - 16 * DAY, None  # iterate over every window that can contain the moment
     while (one := recurrence.next_after(walked)).begins <= at:
         walked = one.begins
         if one.contains(at) and (span is None or one.ends > span.ends):

@@ -1,4 +1,4 @@
-"""Whose turn it is, whatever the clocks do."""
+"""The on-call schedule: the person on call at every moment, through clock changes too."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_no_one_has_a_turn_before_the_first_and_from_the_last_day_on() -> None:
 
 
 def test_a_handover_stays_at_its_hour_when_clocks_change() -> None:
-    """Berlin puts its clocks forward on 29 March 2026: nine o'clock is then an hour earlier in UTC."""
+    """Berlin puts its clocks forward on 29 March 2026: from then on 09:00 is 1 h earlier in UTC."""
     before, after = datetime(2026, 3, 23, 8, tzinfo=UTC), datetime(2026, 3, 30, 7, tzinfo=UTC)
 
     assert next_handover(WEEKLY, before - SECOND) == before
@@ -67,7 +67,7 @@ def test_a_handover_stays_at_its_hour_when_clocks_change() -> None:
 
 
 def test_an_hour_that_is_twice_hands_over_once() -> None:
-    """In New York half past one comes twice on 1 November 2026."""
+    """In New York 01:30 comes twice on 1 November 2026."""
     nightly = Rotation("primary", ("ann", "ben"), 1, date(2026, 10, 31), time(1, 30), NEW_YORK)
     first = datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK).astimezone(UTC)
     turns = [shift_of(nightly, first + timedelta(minutes=minutes)) for minutes in range(-30, 120, 10)]
@@ -76,7 +76,7 @@ def test_an_hour_that_is_twice_hands_over_once() -> None:
 
 
 def test_an_hour_that_is_left_out_hands_over_all_the_same() -> None:
-    """In New York half past two does not come on 8 March 2026."""
+    """In New York there is no 02:30 on 8 March 2026."""
     nightly = Rotation("primary", ("ann", "ben"), 1, date(2026, 3, 7), time(2, 30), NEW_YORK)
     jump = datetime(2026, 3, 8, 3, tzinfo=NEW_YORK).astimezone(UTC)
 
@@ -129,7 +129,7 @@ def test_hours_are_of_the_rotations_own_clock_and_may_go_over_midnight(hours: Ho
     assert found == on_duty
 
 
-# Who is called
+# The people who are paged
 
 
 def test_a_person_stands_in_from_the_first_moment_until_before_the_last() -> None:
@@ -235,7 +235,7 @@ def test_a_chain_is_stored_and_read_as_it_was() -> None:
     assert decode_chain(encode_chain(chain)) == chain
 
 
-# When no one is paged
+# Times when no one is paged
 
 
 def test_gaps_are_empty_when_turns_follow_each_other() -> None:
@@ -255,7 +255,7 @@ def test_a_rotation_that_begins_later_or_ends_leaves_a_gap() -> None:
 def test_two_rotations_that_share_the_day_leave_no_gap_and_one_alone_does() -> None:
     day, night = (replace(DAILY, hours=hours) for hours in (Hours(time(8), time(20)), Hours(time(20), time(8))))
     both = schedule(Level(("day", "night"), ALL, WAIT), day=day, night=night)
-    ends = FIRST + timedelta(days=100)  # over a change of clocks
+    ends = FIRST + timedelta(days=100)  # across a clock change
 
     assert gaps(both, FIRST, ends, []) == []
     assert len(gaps(schedule(Level(("day",), ALL, WAIT), day=day), FIRST, FIRST + timedelta(days=3), [])) == 3

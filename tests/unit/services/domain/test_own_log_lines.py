@@ -1,4 +1,4 @@
-"""The lines that our own processes log: their words are read in a channel too, whatever varies in them."""
+"""The log lines of our own processes: masking leaves their words, because people read them in Slack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACE = re.compile(r"%[-+ 0#]*\d*(?:\.\d+)?[sdgfr]")
 
 
 def logged() -> Iterator[str]:
-    """The first argument of each call of a logger, where it is written there."""
+    """Yield the text of each logger call that is written as a literal."""
     for folder in FOLDERS:
         for path in sorted((ROOT / "services" / folder).glob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""The first line of a message, as a phone shows it."""
+"""The first line of a message on a phone: its width, and its cut."""
 
 from __future__ import annotations
 

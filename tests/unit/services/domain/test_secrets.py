@@ -1,4 +1,4 @@
-"""Our own secrets are removed by value, in every form in which they may be written."""
+"""Redaction of our own secrets: by value, in every form in which they may be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Slack's refusals of a post mean."""
+"""The meaning of Slack's refusals of a post."""
 
 from __future__ import annotations
 

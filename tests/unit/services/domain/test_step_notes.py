@@ -1,4 +1,4 @@
-"""Who decided about a step or made a lock, in words."""
+"""The names of people in notes about steps, and of the owners of locks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database shows by its columns which system it holds."""
+"""Recognition of the operated system by the columns of its database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_missing_columns_beyond_five_are_counted() -> None:
     problem = recognize([], adopted="civil").problem or ""
 
     assert ", ".join(sorted(CIVIL.columns)[:5]) in problem
-    assert "more" not in problem  # it is recognized by five
+    assert "more" not in problem  # five columns identify it
 
 
 @pytest.mark.parametrize("adopted", ["runbook", "civil"])

@@ -1,4 +1,4 @@
-"""One value per operated system."""
+"""The services of each operated system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from outside can be stored, and acts on no terminal."""
+"""Text from outside: it can be stored, and it has no effect on a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_escapes_in_json_are_cleaned_too(escaped: str) -> None:
 
 @pytest.mark.parametrize("half", [b"\xed\xa0\xbd", b"\xed\xb0\x80", b"\xff", b"\xf0\x9f\x98"])
 def test_bytes_in_json_that_are_no_text_are_replaced(half: bytes) -> None:
-    """Half an emoji may also come as its own three bytes, as Java and JavaScript programs write it."""
+    """Java and JavaScript programs write half an emoji as three bytes of its own."""
     found = read_json(b'{"a": "x' + half + b'y"}')
 
     assert isinstance(found, dict)

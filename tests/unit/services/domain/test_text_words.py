@@ -1,4 +1,4 @@
-"""Counts as people say them."""
+"""Counts in words: singular and plural."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,7 @@
-"""A year on call, minute by minute: who the rules say is who is on call, and no gap goes unannounced.
+"""A year on call, minute by minute: the schedule equals an oracle, and every gap is announced.
 
-The oracle below shares no code with the schedule: it knows each zone's clock changes from a table of its own, turns the
-clocks forward minute by minute, and lets turns begin when the clock says so.
+The oracle below shares no code with the schedule: it has a table of each zone's clock changes, moves the clocks forward
+minute by minute, and starts each turn when the clock shows its time.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ ENDS = BEGINS + MINUTES * MINUTE
 PEOPLE = {name: OnCallPerson(name, f"U{place}") for place, name in enumerate(("ann", "ben", "cem", "dora"))}
 BY = Person("U0", "T1")
 
-# Offset from UTC in minutes, and from which moment on; Lord Howe Island changes by half an hour, on the other half of
-# the year. From the IANA database, typed by hand.
+# (start in UTC, offset from UTC in minutes), typed by hand from the IANA database. Lord Howe Island changes by 30 min,
+# and in the other half of the year.
 CLOCKS = {
     "Europe/Berlin": [(None, 60), ((3, 29, 1, 0), 120), ((10, 25, 1, 0), 60)],
     "America/New_York": [(None, -300), ((3, 8, 7, 0), -240), ((11, 1, 6, 0), -300)],
@@ -38,7 +38,7 @@ CLOCKS = {
 
 
 def local_minutes(zone: str) -> list[int]:
-    """What the clock shows at each minute of the year: minutes since the midnight with which 2026 began there."""
+    """The local time at each minute of the year: minutes since the local midnight at the start of 2026."""
     offsets: list[int] = []
     changes = CLOCKS[zone]
     for (_, offset), (following, _) in pairwise([*changes, ((12, 31, 23, 59), 0)]):
@@ -50,8 +50,8 @@ def local_minutes(zone: str) -> list[int]:
 
 
 def first_minutes(local: Sequence[int], clock: time) -> set[int]:
-    """The minute of the year at which the clock shows this time for the first time on each of its days; on the day on
-    which it leaves the time out, as many minutes after the jump as the time is after it."""
+    """The minutes of the year at which the clock first shows this time of each local day. On a day that skips the time:
+    as many minutes after the jump as the time is after the jump's start."""
     wanted, found, done = clock.hour * 60 + clock.minute, set(), set()
     for minute, shown in enumerate(local):
         if minute and shown > local[minute - 1] + 1:  # clocks went forward
@@ -66,7 +66,7 @@ def first_minutes(local: Sequence[int], clock: time) -> set[int]:
 
 
 def whose_turn(rotation: Rotation) -> list[str | None]:
-    """The name at each minute of the year, by the rules of one rotation without its layers."""
+    """The person at each minute of the year by one rotation without its layers; None if no one is on duty."""
     local = local_minutes(rotation.zone.key)
     handovers = first_minutes(local, rotation.handover)
     opens = first_minutes(local, rotation.hours.begins if rotation.hours else time())
@@ -95,7 +95,7 @@ def _day(day: date) -> int:
 
 
 def _turns_before(rotation: Rotation, shown: int) -> int:
-    """The number of the turn in the year's first minute, -1 before the first one."""
+    """The number of the turn in the year's first minute; -1 before the first turn."""
     handover = rotation.handover.hour * 60 + rotation.handover.minute
     turn, day = -1, _day(rotation.starts)
     while day * 1440 + handover < shown:
@@ -104,7 +104,7 @@ def _turns_before(rotation: Rotation, shown: int) -> int:
 
 
 def _is_open_at_first(rotation: Rotation, shown: int) -> bool:
-    """Whether it is on duty in the year's first minute: the clock before it has not changed for weeks."""
+    """True if the rotation is on duty in the year's first minute; no clock changes in the weeks before it."""
     hours = rotation.hours or Hours(time(), time())
     begins, ends = (clock.hour * 60 + clock.minute for clock in (hours.begins, hours.ends))
     lasts = (ends - begins) % 1440 or 1440
@@ -117,7 +117,7 @@ def _is_open_at_first(rotation: Rotation, shown: int) -> bool:
 
 
 def who_the_rules_say(rotation: Rotation) -> list[str | None]:
-    """Layers over the rotation."""
+    """The person at each minute of the year by the rotation and its layers, the last layer first."""
     found = whose_turn(rotation)
     for layer in rotation.layers:
         found = [above or below for above, below in zip(whose_turn(layer), found, strict=True)]
@@ -125,7 +125,7 @@ def who_the_rules_say(rotation: Rotation) -> list[str | None]:
 
 
 def overridden(by_file: Sequence[str | None], overrides: Sequence[Override]) -> list[str | None]:
-    """Overrides over the file, in the order in which they were made."""
+    """The person at each minute after the overrides, applied in the order in which they were made."""
     found = list(by_file)
     names = {person.slack: name for name, person in PEOPLE.items()}
     for override in overrides:
@@ -135,13 +135,13 @@ def overridden(by_file: Sequence[str | None], overrides: Sequence[Override]) -> 
 
 
 def spread(found: Sequence[Shift]) -> Iterator[str | None]:
-    """The name at each minute."""
+    """Yield the name at each minute of the shifts."""
     for shift in found:
         yield from [shift.person.name if shift.person else None] * ((shift.ends - shift.begins) // MINUTE)
 
 
 def overlapping(rotation: str, seed: int) -> list[Override]:
-    """Overrides of some hours or days, around the clock changes too; many of them overlap."""
+    """Random overrides of hours or days, some at the clock changes; many of them overlap."""
     random = Random(seed)  # noqa: S311
     centers = [random.randrange(MINUTES) for _ in range(25)]
     changes = ((3, 29, 1, 0), (10, 25, 1, 0), (3, 8, 7, 0), (11, 1, 6, 0))
@@ -202,7 +202,7 @@ def test_shifts_equal_the_rules_at_every_minute_of_a_year(case: str) -> None:
     level = Level(("primary",), frozenset(Channel), 5 * MINUTE)
     schedule = Schedule(PEOPLE, {"primary": rotation}, (level,))
     by_file = who_the_rules_say(rotation)
-    # Alone too: the overrides lie on the clock changes, and would hide what the file says there.
+    # Also without overrides: those at the clock changes would hide the file's result there.
     assert first_difference(list(spread(shifts(schedule, "primary", BEGINS, ENDS, ()))), by_file) is None
 
     overrides = overlapping("primary", seed=len(case))
@@ -213,7 +213,7 @@ def test_shifts_equal_the_rules_at_every_minute_of_a_year(case: str) -> None:
     assert all(one.person != following.person for one, following in pairwise(found))
     announced = silent_minutes((one.begins, one.ends) for one in gaps(schedule, BEGINS, ENDS, overrides))
     assert first_difference(announced, [name is None for name in expected]) is None
-    # Who is paged at a moment is asked of another function: around changes it says the same.
+    # `on_call`, another function, names the same person around each change.
     for change in Random(7).sample(found[1:], min(len(found) - 1, 60)):  # noqa: S311
         for moment in (change.begins - MINUTE, change.begins):
             people = on_call(schedule, level, moment, overrides)
@@ -229,7 +229,7 @@ def silent_minutes(spans: Iterator[tuple[datetime, datetime]]) -> list[bool]:
 
 
 def first_difference(found: Sequence[object], expected: Sequence[object]) -> tuple[datetime, object, object] | None:
-    """When they differ for the first time, for a message that a person can read."""
+    """`(moment, found, expected)` of the first difference, None if there is none; a readable assertion."""
     assert len(found) == len(expected)
     if found == expected:
         return None
@@ -238,7 +238,7 @@ def first_difference(found: Sequence[object], expected: Sequence[object]) -> tup
 
 
 def test_the_oracle_knows_the_clocks() -> None:
-    """Each jump of the table is one of the zone's: the minute before and after it shows what the zone says."""
+    """Python's zones show the same local time in the minute before and after each jump of the table."""
     for zone, changes in CLOCKS.items():
         local = local_minutes(zone)
         for change, _ in changes[1:]:

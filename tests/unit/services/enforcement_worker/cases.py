@@ -1,4 +1,4 @@
-"""Builders of cases: they show only what matters."""
+"""Builders of cases; a test names only what matters to it."""
 
 from __future__ import annotations
 

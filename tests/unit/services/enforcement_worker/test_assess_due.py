@@ -46,7 +46,7 @@ def test_a_payment_that_is_dated_later_counts_from_its_day_on() -> None:
 
 
 def test_the_day_on_which_interest_reaches_a_limit_of_the_score_is_a_turn() -> None:
-    given = case(amount="9999.00", entered=TODAY - timedelta(days=1), debt=Debt.ORDINARY)  # 2.47 a day, from 1.47 below
+    given = case(amount="9999.00", entered=TODAY - timedelta(days=1), debt=Debt.ORDINARY)  # +2.47 per day, 1.47 below
 
     assert review(given, as_of=TODAY - timedelta(days=1)) == TODAY
     assert assess(given, as_of=TODAY).score.points > assess(given, as_of=TODAY - timedelta(days=1)).score.points

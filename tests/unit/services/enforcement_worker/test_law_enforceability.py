@@ -30,7 +30,7 @@ def test_dates_of_the_renewal_the_lien_and_the_presumption(
         ([date(2019, 12, 31)], date(2039, 12, 31)),
         ([date(2020, 1, 1)], date(2020, 1, 1)),  # too late: the twenty years were over
         ([date(1999, 12, 31)], date(2020, 1, 1)),  # before the entry: not on this judgment
-        ([date(2025, 1, 1), date(2010, 6, 1)], date(2045, 1, 1)),  # in any order, each within the years of the last
+        ([date(2025, 1, 1), date(2010, 6, 1)], date(2045, 1, 1)),  # in any order, each within 20 years
     ],
 )
 def test_a_payment_within_the_limitation_period_restarts_it(paid_on: list[date], presumed: date) -> None:

@@ -76,7 +76,7 @@ def test_split_periods_add_up(debt: Debt, cut: list[date]) -> None:
 
 
 def reckoned_day_by_day(as_of: date, amount: Decimal, debt: Debt, paid: list[Payment]) -> tuple[Fraction, Fraction]:
-    """Principal and interest in the plainest way: one day after the other, in fractions of a dollar."""
+    """Principal and interest computed day by day, in fractions of a dollar."""
     principal, interest, day = Fraction(amount), Fraction(0), ENTERED
     while True:
         for payment in paid:

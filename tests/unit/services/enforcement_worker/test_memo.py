@@ -94,7 +94,7 @@ def test_memo_refusal_never_quotes_the_answer(raw: str) -> None:
 
 
 def test_the_schema_is_of_the_strict_subset() -> None:
-    """All fields required, no others allowed, and none of the keywords that strict mode does not know."""
+    """All fields are required, no others are allowed, and no keyword is unknown to strict mode."""
     schema = Memo.model_json_schema()
 
     assert schema["required"] == list(GOOD)

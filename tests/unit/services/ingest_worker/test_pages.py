@@ -80,7 +80,7 @@ def test_writes_what_the_file_reports_about_consumer_debt() -> None:
 
 
 def debts(*cases: tuple[str, str]) -> list[str]:
-    """What is stored of rows of `(case, consumer debt)`."""
+    """The stored values of the column "Consumer Debt" for rows of `(case, consumer debt)`."""
     lines = [f"{HEADER},Consumer Debt", *(f"{GOOD.replace('17', case)},{cell}" for case, cell in cases)]
     content = io.BytesIO("\n".join(lines).encode())
     [judged] = judged_pages(CsvFile(content), BATCH, judged=0, today=TODAY)

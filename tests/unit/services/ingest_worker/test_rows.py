@@ -25,12 +25,12 @@ JUDGMENT = Judgment(
 
 
 def reason(*row: str) -> str | None:
-    """Why a row is no judgment."""
+    """The reasons why a row is no judgment; None if it is one."""
     return judge_rows([row], HEADER, today=TODAY).reasons.get(0)
 
 
 def row(**cells: str) -> list[str]:
-    """A good row with other cells in some columns."""
+    """A good row with these cells instead of its own."""
     return [cells.get(column.value, usual) for column, usual in zip(Column, GOOD, strict=True)]
 
 
@@ -49,7 +49,7 @@ def test_finds_the_columns_wherever_they_stand() -> None:
 
 @pytest.mark.parametrize("column", ["county", "filing_date"])
 def test_long_cells_are_refused_and_not_remembered(column: str) -> None:
-    """Paragraphs in the column of counties would fill the worker's memory."""
+    """Whole paragraphs in the column of counties would fill the worker's memory."""
     tracemalloc.start()
     try:
         for n in range(1_000):
@@ -117,7 +117,7 @@ def test_no_row_breaks_the_judging_and_no_reason_repeats_a_cell(rows: list[list[
 
 
 def consumer_debt(cell: str) -> bool | str | None:
-    """What a row says about consumer debt, or why it is no judgment."""
+    """The row's value of consumer debt, or the reason why it is no judgment."""
     header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
     verdicts = judge_rows([(*GOOD, cell)], header, today=TODAY)
     return verdicts.reasons[0] if verdicts.reasons else verdicts.judgments[0].is_consumer_debt

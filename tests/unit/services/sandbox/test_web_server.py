@@ -1,4 +1,4 @@
-"""Ports that stay free until the process that is told of them listens there."""
+"""Free ports that no other process is given before the intended one listens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 from services.sandbox.web_server import find_free_port
 
-SMALLEST_GIVEN_OUT = 32_768  # by Linux, to a process that asks for any port; other systems begin higher
+SMALLEST_GIVEN_OUT = 32_768  # the first port that Linux gives to a process that asks for any; elsewhere higher
 
 
 def test_find_free_port_is_outside_the_ports_that_the_system_hands_out() -> None:

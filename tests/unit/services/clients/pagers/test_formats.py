@@ -1,4 +1,4 @@
-"""What a pager is sent."""
+"""The requests to pagers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_pagerduty_gets_what_it_demands() -> None:
     ("event", "action"), [(PageEvent.ACKNOWLEDGED, "acknowledge"), (PageEvent.RESOLVED, "resolve")]
 )
 def test_pagerduty_update_has_the_key_of_its_page(event: PageEvent, action: str) -> None:
-    """https://developer.pagerduty.com/docs/events-api-v2/: of an alert update only these three are looked at."""
+    """Of an update PagerDuty reads only these three (https://developer.pagerduty.com/docs/events-api-v2/)."""
     reported = pagerduty_event(Page("k" * 300, "prod", "OVER", "text", AT, event), routing_key="r")
 
     assert reported == {"routing_key": "r", "event_action": action, "dedup_key": "k" * MAX_DEDUP_KEY}

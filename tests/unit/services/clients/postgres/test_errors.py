@@ -1,4 +1,4 @@
-"""The table of SQLSTATEs: what is the server's problem, what the statement's."""
+"""The table of SQLSTATEs: problems of the server, and problems of the statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every named query has its typed call, and the other way round."""
+"""Named queries and their typed calls: each has the other."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bot.commands.registry import REGISTRY
 from services.clients.postgres import approvals, operated, queries
 from services.domain.systems import SYSTEMS
 
-# A query that one command alone asks may have its call in that command's file.
+# The call of a query that only one command uses may be in that command's file.
 MODULES = [*Path(queries.__file__).parent.glob("*.py"), *Path(commands.__file__).parent.glob("*.py")]
-NOT_TYPED = {"adoption", "drift", "migrations"}  # steps of one procedure each, and of taking a migration back
+NOT_TYPED = {"adoption", "drift", "migrations"}  # each is part of one procedure; `migrations` also of a rollback
 FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*.sql")], key=lambda path: path.stem)
 EVERY = [(name, sql) for found in (queries.SQL, *queries.DIALECTS.values()) for name, sql in found.items()]
 TYPED = [path for path in FILES if path.stem not in NOT_TYPED]
@@ -29,7 +29,7 @@ def names(path: Path) -> list[str]:
 
 @cache
 def modules() -> list[tuple[str, list[ast.AsyncFunctionDef]]]:
-    """The text of each module, and its public async functions."""
+    """`(text, public async functions)` of each module."""
     texts = [path.read_text() for path in MODULES]
     functions_of = [[node for node in ast.parse(text).body if isinstance(node, ast.AsyncFunctionDef)] for text in texts]
     public = [[node for node in nodes if not node.name.startswith("_")] for nodes in functions_of]
@@ -37,12 +37,12 @@ def modules() -> list[tuple[str, list[ast.AsyncFunctionDef]]]:
 
 
 def functions(path: Path) -> list[ast.AsyncFunctionDef]:
-    """Those of the module whose docstring names the file."""
+    """The public async functions of the modules whose text names the file."""
     return [node for text, nodes in modules() if f"{path.parent.name}/{path.name}" in text for node in nodes]
 
 
 def runs(name: str, code: str) -> bool:
-    """Whether this code runs the query, itself or by one of the helpers beside `SQL`."""
+    """True if this code executes the query, directly or with a helper of `queries`."""
     helper = rf'fetch_(?:all|one|row)\(\s*conn,\s+\w+,\s+"{name}"'
     return re.search(rf'SQL\["{name}"\]|query_of\(conn, "{name}"\)|{helper}', code) is not None
 
@@ -70,8 +70,8 @@ def test_each_query_reports_what_it_is_for_and_names_its_columns() -> None:
     assert [name for name, sql in EVERY if re.search(r"SELECT\s+(\w+\.)?\*", sql)] == [], "name the columns"
 
 
-# These count nothing: a hidden row of theirs is missed by `all_visible`, or is no row that is there to be counted.
-# `requeue_jobs` is a change, whose function refuses what it should not touch.
+# These calls count no rows: `all_visible` reports their hidden rows, or hidden rows do not matter to them.
+# `requeue_jobs` is a change whose function refuses rows that it must not touch.
 NOT_COUNTED = {"requeue_jobs", "list_heartbeats", "read_queue_snapshot"}
 COMMANDS = sorted({lazy.place.partition(":")[0] for verb in REGISTRY.values() for lazy in verb.places})
 PLACES = (operated, approvals, *map(import_module, COMMANDS))
@@ -132,7 +132,7 @@ def test_a_query_is_for_the_systems_that_it_names_or_for_every_one(tmp_path: Pat
     }
 
 
-# services/clients/postgres/drift.py plans each query with NULL for its parameters: Postgres has to know their types.
+# services/clients/postgres/drift.py plans each query with NULL parameters: Postgres must be able to infer their types.
 UNTYPED = re.compile(r"%\(\w+\)s\s*-\s*%\(|\)\s*-\s*%\(\w+\)s(?!::)|(?:THEN|ELSE)\s+%\(\w+\)s(?!::)")
 
 

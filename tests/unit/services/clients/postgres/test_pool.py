@@ -1,4 +1,4 @@
-"""Sessions go to what the bot does by itself before they go to what people ask."""
+"""The waiting list for database sessions: the bot's own work comes before answers to people."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_a_canceled_request_keeps_no_session() -> None:
     given = asyncio.create_task(act(turns, "given and cancelled", got))
     await settle()
     waiting.cancel()
-    turns.release()  # to the second one, which is cancelled before it runs
+    turns.release()  # given to the second waiter, which is cancelled before it runs
     given.cancel()
     await settle()
 

@@ -1,4 +1,4 @@
-"""Which pooler an address means, by Supabase's documentation."""
+"""The pooler mode that a database address means, by Supabase's documentation."""
 
 from __future__ import annotations
 

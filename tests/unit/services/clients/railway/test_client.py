@@ -1,4 +1,4 @@
-"""The client against answers that the local Railway does not give."""
+"""The Railway client with answers that the local Railway does not give."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.domain.systems import CIVIL, RUNBOOK
 
 
 class Railway:
-    """Answers one service instance; refuses `config` when told so. Keeps the variables of each request."""
+    """A Railway that answers with one service instance, or refuses `config`; keeps the variables of each request."""
 
     def __init__(self, *, refuses_config: bool = False, answer: object = None) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -122,7 +122,7 @@ def node(service: Service, **changes: object) -> dict[str, Any]:
 
 
 def answer_with_error(path: list[object] | None, **ingest: object) -> Railway:
-    """All three services, ingest the second, and an error of Railway's at this path."""
+    """A Railway that answers with all three services, ingest second, and with an error at this path."""
     edges: list[object] = [{"node": node(one)} for one in RUNBOOK.services]
     edges[1] = ingest["edge"] if "edge" in ingest else {"node": node(Service.INGEST, **ingest)}
     error: dict[str, object] = {"message": "Problem processing request"}
@@ -209,7 +209,7 @@ _LISTED = {
 
 
 class Deployments:
-    """One service, whose list of deployments comes with an error."""
+    """A Railway with one service, whose list of deployments comes with an error at this path."""
 
     def __init__(self, nodes: list[object], *path: object) -> None:
         self._answer = {
@@ -236,7 +236,7 @@ async def test_deployments_are_listed_though_the_account_that_made_one_is_gone()
     ("nodes", "path"),
     [
         ([None, _LISTED], ("deployments", "edges", 0, "node")),
-        ([_LISTED], ("deployments", "edges", 0, "node", "meta")),  # without it a commit would not be known
+        ([_LISTED], ("deployments", "edges", 0, "node", "meta")),  # it holds the commit
         ([_LISTED], ()),
     ],
 )

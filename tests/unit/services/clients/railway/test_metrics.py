@@ -1,4 +1,4 @@
-"""Railway's metrics by service and instance; what it does not report stays unknown."""
+"""Railway's metrics by service and instance; missing ones stay unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def result(kind: str, *values: float, service: str | None = "s1", instance: str 
     return {
         "measurement": kind,
         "tags": {"serviceId": service, "deploymentInstanceId": instance},
-        "values": points[::-1],  # in no order
+        "values": points[::-1],  # Railway promises no order
     }
 
 
@@ -26,7 +26,7 @@ def test_metrics_are_parsed_per_instance() -> None:
         [
             result("MEMORY_USAGE_GB", 0.2, 0.3),
             result("MEMORY_USAGE_GB", 0.4, instance="i2"),
-            result("MEMORY_LIMIT_GB", 0.5, instance=None),  # of the service as a whole
+            result("MEMORY_LIMIT_GB", 0.5, instance=None),  # of the whole service
             result("CPU_USAGE", 0.1),
             result("CPU_USAGE", 0.2, instance="i2"),
             result("CPU_LIMIT", 2.0),

@@ -1,4 +1,4 @@
-"""Railway's JSON into the domain's words, also where Railway promises nothing."""
+"""Railway's JSON parsed into domain types, also where its schema promises nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may still use the rate limit, at both sides of each floor and share."""
+"""The reserves of Railway's rate limit: who may still use it, at both sides of each floor and share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOT = Reader(Purpose.WATCH)
 
 
 def reported(remaining: int, *, limit: int = 100, reset_at: datetime | None = RESET) -> Quota:
-    """What a quota knows after one answer."""
+    """A quota after one answer with these rate-limit values."""
     quota = Quota()
     assert quota.begin(BOT, NOW) is None
     quota.end(RateLimit(limit, remaining, reset_at), NOW)

@@ -1,4 +1,4 @@
-"""Identical reads are one request; changes, and what the bot itself reads, are never ran an old answer."""
+"""Shared reads: identical ones are one request; changes and the bot's own reads never get an old answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READ, CHANGE = "query { me }", "mutation { stop }"
 
 
 class Railway:
-    """Answers with the number of the request; not before `may_answer` is set. `refuses` all with 429 then."""
+    """A Railway that answers with the request's number once `may_answer` is set. `status`: of each answer."""
 
     def __init__(self) -> None:
         self.asked = 0

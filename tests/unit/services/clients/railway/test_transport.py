@@ -1,4 +1,4 @@
-"""What a Railway call makes of answers that a real server seldom gives."""
+"""Calls of Railway's API that end with an unusual answer or with none."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ async def test_query_may_leave_at_any_time() -> None:
 
 
 async def test_railway_answer_has_no_characters_that_postgres_cannot_store() -> None:
-    """Half an emoji or a NUL in a commit message would fail every statement that carries it."""
+    """Half an emoji or a NUL in a commit message would fail every statement that contains it."""
     body = b'{"data": {"message": "half \\ud83d", "lines": ["nul \\u0000", "whole \\ud83d\\ude00"]}}'
 
     data = await transport(lambda _: httpx.Response(200, content=body)).call("{ me }", {})

@@ -1,4 +1,4 @@
-"""Which parts of the page are told to refresh, and to whom."""
+"""The live events of the sandbox's page: which parts refresh, and for whom."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing

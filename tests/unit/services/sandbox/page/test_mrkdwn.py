@@ -1,4 +1,4 @@
-"""Slack's mrkdwn as HTML: what is formatted, what is not, and what hostile text becomes."""
+"""Slack's mrkdwn as HTML: formatted text, plain text, and hostile text."""
 
 from html.parser import HTMLParser
 

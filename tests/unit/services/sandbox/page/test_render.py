@@ -1,4 +1,4 @@
-"""Every block type as HTML, and what an unknown or a hostile one becomes."""
+"""Every block type as HTML, unknown and hostile ones too."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -61,7 +61,7 @@ ELEMENTS = (
 
 
 def blocks_with(text: str) -> list[Json]:
-    """One block of every type, with the text wherever a payload may have one."""
+    """One block of every type, with this text wherever a payload may have text."""
     leaves: list[Json] = [
         {"type": "text", "text": text},
         {"type": "link", "url": "https://example.test", "text": text},
@@ -151,7 +151,7 @@ def blocks_with(text: str) -> list[Json]:
 
 
 class Tags(HTMLParser):
-    """What a browser would see: element names, attribute names and attribute values."""
+    """The element names, attributes and text that a browser would see."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The demo's metrics: what the processes use, and a leak that a person makes up."""
+"""The demo's metrics: the usage of its processes, and a leak that a person simulates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How output becomes log lines, and which a filter finds."""
+"""The log lines of the local Railway: made from a process's output, found by a filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local Railway's schema is a part of the real one."""
+"""The local Railway's schema: a part of Railway's own."""
 
 from __future__ import annotations
 
