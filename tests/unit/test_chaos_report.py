@@ -1,4 +1,4 @@
-"""The page of `make chaos` is made from whatever its runs and shards wrote down."""
+"""The report of `make chaos`: made from the files that its runs and shards wrote."""
 
 from __future__ import annotations
 

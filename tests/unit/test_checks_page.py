@@ -1,4 +1,4 @@
-"""docs/checks.md says of each threshold what the code says."""
+"""docs/checks.md shows each threshold as it is in the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example of the environment is complete, and says the defaults as the settings have them."""
+"""The example of the environment: complete, with the defaults of the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULTS = {name: value for commented, name, value in LINES if commented}
 
 
 def test_the_example_has_each_variable_once() -> None:
-    """Those of the processes, and what compose.yaml fills in besides."""
+    """The variables of the processes, and those that compose.yaml fills in."""
     filled_in = re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text())
 
     assert Counter(name for _, name, _ in LINES) == Counter({*variables(), *filled_in})

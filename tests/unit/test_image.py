@@ -1,4 +1,4 @@
-"""The image, what is sent to its build, and the files that start it: on Railway, and on one machine by Compose.
+"""The image, the files that its build gets, and the files that start it: on Railway, and on one machine by Compose.
 
 Docker is not needed: the files are read as Docker, Compose and Railway document them.
 """
@@ -29,9 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 RAILWAY = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "ops/railway").glob("*.json"))}
-NEEDED = {"ENVIRONMENT", "SUPABASE_DB_URL"}  # by every process of ours
-# What Railway documents for railway.json (docs.railway.com/config-as-code/reference), as far as we may use it. Replicas
-# are not here on purpose: a file would undo `/dragonfly scale` at the next deployment.
+NEEDED = {"ENVIRONMENT", "SUPABASE_DB_URL"}  # by each of our processes
+# Keys of railway.json that Railway documents (docs.railway.com/config-as-code/reference) and that we may use. Replicas
+# are left out on purpose: a file would undo `/dragonfly scale` at the next deployment.
 RAILWAY_KEYS: dict[str, dict[str, type]] = {
     "build": {"builder": str, "dockerfilePath": str, "watchPatterns": list},
     "deploy": {
@@ -93,7 +93,7 @@ def test_the_image_carries_no_tools_of_the_build() -> None:
 
 
 def test_the_image_starts_no_shell_between_docker_and_the_process() -> None:
-    """A shell would keep SIGTERM to itself."""
+    """A shell would not pass on SIGTERM."""
     commands = _arguments("CMD", _instructions()) + _arguments("ENTRYPOINT", _instructions())
 
     assert [json.loads(command)[0] for command in commands] == ["dragonfly"]
@@ -122,7 +122,7 @@ def _rules() -> list[str]:
 
 
 def _is_sent(name: str) -> bool:
-    """Whether Docker sends the file to the build: the last rule decides that matches it or a folder above it."""
+    """True if Docker sends the file to the build: the last rule that matches it or a folder above it decides."""
     parts = name.split("/")
     places = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
     sent = True

@@ -1,4 +1,4 @@
-"""The dashboard, the alerting rules and the page about metrics name what is really exposed."""
+"""The dashboard, the alerting rules and the page about metrics name only metrics that are exposed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ DASHBOARD: dict[str, Any] = json.loads((ROOT / "ops/grafana.json").read_text())
 TARGETS = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]
 PAGE = (ROOT / "docs/metrics.md").read_text()
 PARTS = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
-OF_PROMETHEUS = {"up"}  # it makes this one itself, for each target
+OF_PROMETHEUS = {"up"}  # Prometheus adds it to each target
 WORDS = {"sum", "max", "by", "rate", "increase", "histogram_quantile", "or", "absent", "le"}
 
 
 def _exposed() -> str:
-    """What both endpoints answer, with one sample of everything that has labels."""
+    """The text of both endpoints, with one sample of every metric that has labels."""
     bot = BotMetrics()
     bot.answers.labels("slash", "answered").observe(1)
     bot.messages.labels("sent").inc()
@@ -66,7 +66,7 @@ SAMPLES: dict[str, set[str]] = {
 
 
 def _names(expression: str) -> set[str]:
-    """The metrics of an expression: words outside braces, brackets and quotes, less PromQL's own and labels."""
+    """The metrics of an expression: words outside braces, brackets and quotes, without PromQL's own and labels."""
     bare = re.sub(r"\bby\s*\([^)]*\)|\{[^}]*\}|\[[^\]]*\]|\"[^\"]*\"", "", expression)
     return {word for word in re.findall(r"[A-Za-z_:]\w*", bare) if word not in WORDS}
 

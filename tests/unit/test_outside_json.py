@@ -1,4 +1,4 @@
-"""JSON from outside is read in one way, which leaves nothing in it that can't be stored."""
+"""JSON from outside is parsed by one function, which removes characters that can't be stored."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# What these read was made or checked by us, or is never stored.
+# The JSON that these files parse was made or checked by us, or is never stored.
 OWN = {
     "bot/cli.py",
     "bot/machines/door.py",  # its own answer
     "bot/slack/payloads.py",  # our own metadata, of a payload that is clean
-    "bot/web/app.py",  # whether it is JSON; Bolt reads it
+    "bot/web/app.py",  # only checks that it is JSON; Bolt parses it
     "services/clients/slack_setup.py",  # cleaned there
     "services/clients/squawk.py",
     "services/domain/message_origin.py",
@@ -24,7 +24,7 @@ OWN = {
 
 
 def test_json_is_read_with_read_json() -> None:
-    """Models read their text themselves (`model_validate_json`): their fields are checked one by one."""
+    """Models parse their own text (`model_validate_json`), and each of their fields is checked."""
     found = {
         path.relative_to(ROOT).as_posix()
         for folder in ("bot", "playbooks", "services")
@@ -36,7 +36,7 @@ def test_json_is_read_with_read_json() -> None:
 
 
 def _raw_reads(tree: ast.AST) -> Iterator[ast.Call]:
-    """`json.loads(…)`, and an HTTP answer's `.json()`."""
+    """Yield the calls of `json.loads(…)`, `json.load(…)` and an HTTP answer's `.json()`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             is_loads = node.func.attr in ("loads", "load") and ast.unparse(node.func.value) == "json"

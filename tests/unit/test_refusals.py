@@ -1,4 +1,4 @@
-"""No dead end: every refusal names what to press or type next. Found in the source, so that none is forgotten."""
+"""Every refusal names what to press or type next; the refusals are found in the source, so that none is missed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.source import CODE, ROOT, parsed
 NOWHERE = World.from_settings(Settings.from_environment({}))
 NAMES = re.compile(r"`[^`]+`|\bPress\b|https?://")  # a command, a button, a link
 
-# What comes from elsewhere, and is checked there.
+# Values that are passed on, and checked where they are made.
 PASSED_ON = {
     "verdict.what_next": "a verdict: who could, and the run with a button (below)",
     "refused.what_next": "a refusal's, which is looked at where it is made",
@@ -36,7 +36,7 @@ Found = tuple[str, ast.Call, ast.Module]
 
 @functools.cache
 def _calls(name: str) -> Sequence[Found]:
-    """Every call of a plain name outside the sandbox."""
+    """Every call of this plain name outside the sandbox."""
     found: list[Found] = []
     for path, tree in parsed(*CODE, where=lambda text: f"{name}(" in text):
         if "sandbox" in path.parts:
@@ -58,7 +58,7 @@ def argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
 
 
 def posted(node: ast.expr | None, tree: ast.Module) -> list[str]:
-    """Every sentence that the expression can be, as far as the source tells; placeholders in braces."""
+    """Every sentence that the expression can be, as far as the source shows; `{}` stands for a value."""
     match node:
         case ast.Constant(value=str(text)):
             return [text]
@@ -78,7 +78,7 @@ def posted(node: ast.expr | None, tree: ast.Module) -> list[str]:
 
 
 def assigned(name: str, tree: ast.Module) -> Iterator[ast.expr]:
-    """What the name stands for anywhere in the module, also as one of several."""
+    """Yield the values that the module assigns to this name, alone or in a tuple."""
     for node in ast.walk(tree):
         for target in node.targets if isinstance(node, ast.Assign) else ():
             if isinstance(target, ast.Name) and target.id == name and isinstance(node, ast.Assign):
@@ -89,7 +89,7 @@ def assigned(name: str, tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def returned(name: str, tree: ast.Module) -> Iterator[ast.expr]:
-    """What the module's function of this name gives back."""
+    """Yield the values that the module's function of this name returns."""
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and function.name == name:
             yield from (node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value)
@@ -124,7 +124,7 @@ def test_every_plan_that_is_refused_has_a_button() -> None:
 
 @pytest.mark.parametrize("verb", REGISTRY.values(), ids=REGISTRY.keys())
 async def test_words_that_do_not_fit_end_with_something_to_type(verb: Verb) -> None:
-    """Each command with words that none takes, where nothing is configured."""
+    """Each command with words that no command accepts, without any settings."""
     error: Exception | None = None
 
     try:

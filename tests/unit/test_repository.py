@@ -1,4 +1,4 @@
-"""The repository keeps its own promises: Procfile, folders, documents."""
+"""The repository's documents, Procfile and folders agree with its code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILES = frozenset(path.relative_to(ROOT).as_posix() for folder in TREE for path 
 
 
 def _found(pattern: str, *, multiline: bool = False) -> Iterator[tuple[str, Any]]:
-    """(document, what `re.findall` finds there), through all documents."""
+    """Yield `(document, match)` of this pattern in every document."""
     for path, text in DOCUMENTS.items():
         name = path.relative_to(ROOT).as_posix()
         yield from ((name, one) for one in re.findall(pattern, text, re.M if multiline else 0))
@@ -91,7 +91,7 @@ def test_documents_name_files_and_modules_that_exist() -> None:
 
 
 def _is_found(name: str) -> bool:
-    """True also for what is no path of ours: only names with a folder of ours, or with a suffix of ours, are."""
+    """True if the path exists, or if it is none of ours: ours have one of our folders or suffixes."""
     if re.fullmatch(rf"(?:{'|'.join(TREE)})/[\w./*-]+", name):
         return any(ROOT.glob(name))
     if re.fullmatch(r"[\w/-]+\.(?:py|sql|toml|md)", name):
@@ -125,7 +125,7 @@ def test_links_lead_to_headings_that_exist() -> None:
 
 @cache
 def _anchors(page: Path) -> list[str]:
-    """As GitHub makes them of headings."""
+    """GitHub's anchors of the headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
@@ -157,7 +157,7 @@ def test_the_page_about_railway_has_each_start_command() -> None:
 
 
 def test_documents_type_commands_that_exist() -> None:
-    """What stands in code as `/dragonfly …` or `dragonfly …`, up to a placeholder."""
+    """Commands in code spans, `/dragonfly …` or `dragonfly …`, up to a placeholder."""
     lines = [(document, line.split()) for document, line in _found(r"`(?:/|@)?dragonfly ([a-z][^`]*)`")]
 
     assert lines
@@ -165,7 +165,7 @@ def test_documents_type_commands_that_exist() -> None:
 
 
 def test_the_changelog_has_each_heading_once() -> None:
-    """Branches are merged by keeping the lines of both sides, which can bring back a section that was rewritten."""
+    """A merge that keeps the lines of both sides can bring back a section that was rewritten."""
     release = (ROOT / "CHANGELOG.md").read_text().partition("\n## ")[2].partition("\n## ")[0]
     headings = re.findall(r"^### (.+)$", release, re.M)
 
@@ -189,7 +189,7 @@ def test_documents_name_make_targets_that_exist() -> None:
 
 
 def test_time_zones_come_with_the_product_on_every_platform() -> None:
-    """A slim image has no database of them."""
+    """A slim image has no database of time zones."""
     assert re.search(r"^tzdata==\S+ \\$", (ROOT / "requirements.txt").read_text(), re.M)
 
 

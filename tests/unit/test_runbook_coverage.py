@@ -1,4 +1,4 @@
-"""docs/runbook-coverage.md has every line of the runbook, and names only what exists."""
+"""docs/runbook-coverage.md has every line of the runbook, and names only commands, files and tests that exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REASON = "— "  # instead of a command
 
 @dataclass(frozen=True)
 class Row:
-    """`lines`: of the runbook, "…" standing for anything. The other cells as they are written."""
+    """A row of the page. `lines`: of the runbook, with "…" for any text. The other cells are kept as written."""
 
     section: str
     lines: tuple[str, ...]
@@ -33,7 +33,7 @@ class Row:
 
     @property
     def commands(self) -> list[str]:
-        """Lines to type; the start commands of processes are none of them."""
+        """Commands to type, without the start commands of processes."""
         return [line for line in re.findall(r"`([^`]+)`", self.command) if not line.startswith("python ")]
 
     def covers(self, text: str) -> bool:

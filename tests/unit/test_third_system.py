@@ -1,4 +1,4 @@
-"""A made-up third system: its value is all that the checks and plans need (docs/systems.md, "Add a system")."""
+"""A made-up third system: the checks and plans need nothing but its value (docs/systems.md, "Add a system")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What import-linter does not check: no import of a private module from outside, no circle of files, no empty faces."""
+"""Rules beside import-linter: no import of a private module from outside, no import cycle, no package of re-exports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _is_private(part: str) -> bool:
 
 
 def _private_package(module: str, modules: dict[str, Path]) -> str | None:
-    """The package whose own matter this import is: the parent of its first underscore module."""
+    """The only package that may import it: the parent of its first underscore module; None if it is public."""
     parts = module.split(".")
     for end, part in enumerate(parts):
         if _is_private(part) and ".".join(parts[: end + 1]) in modules:
@@ -55,12 +55,12 @@ def test_no_underscore_module_is_imported_from_outside_its_package() -> None:
     assert reached == []
 
 
-# By the text: to parse all of the code takes seconds.
+# By regular expression: parsing all of the code takes seconds.
 _FROM = re.compile(r"^[ \t]*from (\w[\w.]*) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
 
 
 def _imported_files(text: str, modules: dict[str, Path]) -> set[str]:
-    """Of these modules: the imported name itself where it is one, otherwise the module that has the name."""
+    """Imported modules: the imported name itself if it is a module, otherwise the module that defines the name."""
     named = {
         (module, f"{module}.{name}")
         for module, *lists in _FROM.findall(text)
@@ -70,7 +70,7 @@ def _imported_files(text: str, modules: dict[str, Path]) -> set[str]:
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
-    """Imports for types and those inside functions count; the sandbox's too."""
+    """Type-only imports, imports inside functions and those of the sandbox count too."""
     modules = _modules()
     graph = {
         name: _imported_files(path.read_text(encoding="utf-8"), modules) - {name} for name, path in modules.items()

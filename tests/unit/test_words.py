@@ -1,7 +1,7 @@
-"""The field's words and plain English: no coined name, and no sentence without a subject that people can find.
+"""Words: no coined name in the code, and no sentence that hides who acts.
 
-A word of the field stays one word in the code, the log and the documents (docs/glossary.md). These words were coined
-here once, or leave open who acts; each exception has its reason.
+A concept has one word in the code, the log and the documents (docs/glossary.md). The words below were once coined here,
+or leave open who acts; each exception has its reason.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 from tests.source import CODE, ROOT, files, parsed
 
-# Every word that was coined here once: held as a part of a name, as a whole name, or as the name of a definition.
+# Every word that was once coined here: banned as a part of a name, as a whole name, or as the name of a definition.
 ALL = (
     "desk case deciding steer lone alone calling hush call room switchboard board alerting briefing keeper teller "
     "telling told tell say home_of holding circumstances move signal seen readings upkeep watch watching carrier "
@@ -25,18 +25,18 @@ ALL = (
     "pulse on_time heart strays chores rounds look parts basis changing leading lane gates departure reach means "
     "phones whom ourselves asker once rollouts"
 )
-# As a part of any name: the approval service, decision, triage summary, notify, outbox queue, wake-up, heartbeat, …
+# Banned in any name. Instead: approval service, decision, triage summary, notify, outbox queue, wake-up, heartbeat, …
 COINED = re.compile(
     "asker|bell|carrier|carry|chores|circumstances|deciding|deed|desk|doorbell|gear|heart|hush|keeper|lanes?|lone|"
     "ourselves|pulse|rollouts|said|strays|switchboard|tell|teller|telling|tells|told|unseen|upkeep|wishes|nobody|"
     "somebody|whoever"
 )
-# As a whole name: they are also plain words within longer ones ("look_back", "seen_at").
+# Banned as a whole name; within longer names they are plain words ("look_back", "seen_at").
 COINED_ALONE = re.compile(
     "acting|alerting|calling|calls_people|holding|home_of|look|looked|not_there|notthere|on_time|once|phones|reach|rings?|"
     "say|signals?|turns?|whom"
 )
-# As the name of a class, a function or a module; a value may have them ("parts", "seen").
+# Banned as the name of a class, a function or a module; a value may have them ("parts", "seen").
 COINED_DEFINED = re.compile(
     "alone|basis|beginning|board|briefing|broken|calls?|case|changing|departure|differs|ending|gates|hint|leading|means|"
     "moves?|parts|readings?|room|rounds|seen|steer|watch|watching"
@@ -65,7 +65,7 @@ NAMES = {
 VAGUE = re.compile(
     r"\b(nobody|somebody|whoever|everybody|anybody|(?:is|are|was|were) (?:not )?told|asker|mend(?:ed|s)?)\b", re.I
 )
-# What a text has to hold for that: a sentence may go on in the next line.
+# A cheap test before VAGUE: a phrase of it may go on in the next line.
 VAGUE_WORD = re.compile("nobody|somebody|whoever|everybody|anybody|told|asker|mend", re.I)
 SENTENCES = {
     "services/domain/masking_words.py": "the list of words that may be shown",
@@ -86,7 +86,7 @@ DEFINED = {
     "broken": "a link or a condition that is broken",
     "watch": "of a program or a list that changes by itself",
 }
-# In documents and in the comments of queries. Names of what is stored are written as code.
+# Documents and queries, in which COINED_TEXT is banned; there, stored names are written as code.
 TEXTS = (
     "*.md",
     "docs/*.md",
@@ -102,7 +102,7 @@ COINED_TEXT = re.compile(
     r"(?:is|are|was|were|be) (?:not )?told)\b",
     re.I,
 )
-# In docstrings and comments of the code: the same, and "one a service" for "one per service".
+# Banned in docstrings and comments of the code: the same, and "one a service" for "one per service".
 COINED_PROSE = re.compile(
     r"\b(asker|desks?|doorbell|hush(?:ed|es)?|lanes?|lone starts?|nobody|somebody|whoever|everybody|anybody|"
     r"mend(?:ed|s)?|(?:is|are|was|were|be|been) (?:not )?told|"
@@ -119,7 +119,7 @@ def words(name: str) -> set[str]:
 
 
 def names(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every name that the file defines, with its line."""
+    """Yield every name that the file defines, with its line."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -137,7 +137,7 @@ def is_coined(name: str) -> bool:
 
 
 def sentences(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every text of several words but docstrings."""
+    """Yield every string of several words with its line, except docstrings."""
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in docstrings:
@@ -147,7 +147,7 @@ def sentences(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def prose(path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every docstring and every comment, with its line."""
+    """Yield every docstring and every comment, with its line."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, documented) and (text := ast.get_docstring(node)):
@@ -157,7 +157,7 @@ def prose(path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def has_coined_word(text: str) -> bool:
-    """Whether a name, or a word of a comment, is coined."""
+    """True if a word of the text is a coined name."""
     return any(map(is_coined, set(re.findall(r"[A-Za-z_]\w*", text))))
 
 

@@ -1,4 +1,4 @@
-"""CI elsewhere runs what CI here runs, with actions pinned by hash."""
+"""The workflows: CI on GitHub runs the same commands as on a developer's machine, with actions pinned by hash."""
 
 from __future__ import annotations
 
