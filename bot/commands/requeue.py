@@ -70,7 +70,7 @@ async def _gather(world: World, what: str, job_ids: Sequence[str]) -> playbook.F
 
 
 @dataclass(frozen=True)
-class _Meant:
+class _Selection:
     """The jobs to requeue, oldest first. `error`: the masked error of a group's jobs."""
 
     job_ids: Sequence[str]
@@ -81,25 +81,26 @@ async def _choose(world: World, what: str, job_ids: Sequence[str]) -> Chosen | U
     orphans = await _read_orphans(world)
     if isinstance(orphans, Unavailable):
         return orphans
-    meant = _Meant(job_ids) if job_ids else await _mean(world, what, orphans)
-    if isinstance(meant, Unavailable):
-        return meant
-    jobs = await _read_jobs(world, meant.job_ids[:CAP])
+    selected = _Selection(job_ids) if job_ids else await _select(world, what, orphans)
+    if isinstance(selected, Unavailable):
+        return selected
+    jobs = await _read_jobs(world, selected.job_ids[:CAP])
     if isinstance(jobs, Unavailable):
         return jobs
     orphaned = frozenset(job.id for job in orphans)
-    return Chosen(tuple(meant.job_ids[:CAP]), len(meant.job_ids), jobs, orphaned, meant.error)
+    return Chosen(tuple(selected.job_ids[:CAP]), len(selected.job_ids), jobs, orphaned, selected.error)
 
 
-async def _mean(world: World, what: str, orphans: Sequence[RunningJob]) -> _Meant | Unavailable:
+async def _select(world: World, what: str, orphans: Sequence[RunningJob]) -> _Selection | Unavailable:
+    """Select the job, the failed jobs of a group, or all orphaned jobs."""
     if what == ORPHANS:
-        return _Meant([job.id for job in orphans])
+        return _Selection([job.id for job in orphans])
     if not what.startswith("g-"):
-        return _Meant([what])
+        return _Selection([what])
     members = await _read_group(world, what)
     if isinstance(members, Unavailable) or not members:
-        return members if isinstance(members, Unavailable) else _Meant([])
-    return _Meant([job.id for job in reversed(members)], error_of(members[0]))
+        return members if isinstance(members, Unavailable) else _Selection([])
+    return _Selection([job.id for job in reversed(members)], error_of(members[0]))
 
 
 async def _read_orphans(world: World) -> list[RunningJob] | Unavailable:

@@ -105,16 +105,16 @@ _AT_ONCE = 20
 Outcome = Delivered | TryAgain | GiveUp
 
 
-async def retell_nothing(key: str) -> None:
-    """Write nothing: the default of `retell`."""
+async def rewrite_nothing(key: str) -> None:
+    """Write nothing: the default of `rewrite_root`."""
 
 
 class PagerTransport(Transport[Notification, Page, Outcome]):
     """Sends pages by one channel. Due rows stay locked until their outcome is stored.
 
-    `leaves_within_s`: how long after locking a call may begin. `retell` rewrites an incident's root message, by its
-    key, because it names who was notified; other messages need no rewrite. `phones_of`: phone numbers to show for a
-    target that was not reached.
+    `leaves_within_s`: how long after locking a call may begin. `rewrite_root` writes an incident's root message again,
+    by its key, because it names who was notified; other messages need no rewrite. `phones_of`: phone numbers to show
+    for a target that was not reached.
     """
 
     at_once = _AT_ONCE
@@ -132,7 +132,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         metrics: Metrics,
         public_url: str | None = None,
         leaves_within_s: float = LEAVES_WITHIN_S,
-        retell: Callable[[str], Awaitable[None]] = retell_nothing,
+        rewrite_root: Callable[[str], Awaitable[None]] = rewrite_nothing,
         phones_of: PhonesOf = no_phones,
     ) -> None:
         self.name = f"notifications by {means}"
@@ -145,7 +145,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         self.metrics = metrics
         self._database = database
         self._leaves_within_s = leaves_within_s
-        self._retell = retell
+        self._rewrite_root = rewrite_root
         self.phones_of = phones_of
 
     @asynccontextmanager
@@ -160,7 +160,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
             yield batch
             await batch.write_threads()
         for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
-            await self._retell(key)  # after the transaction: an acknowledgement may wait for its row locks
+            await self._rewrite_root(key)  # after the transaction: an acknowledgement may wait for its row locks
 
 
 class _Pages(Batch[Notification, Page, Outcome]):

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from bot.config.timing import OutageSettings
 from bot.leader import Leader
 from bot.outage.levels import CANNOT_READ, wakes_people
-from bot.outage.pages import OutagePagers, OutagePaging, Rung
+from bot.outage.pages import OutagePagers, OutagePaging, SentPage
 from bot.views import outage as view
 from bot.views.delivery import notified_elsewhere
 from bot.views.outage import Content, back_words
@@ -62,9 +62,9 @@ async def note_absence(conn: Connection, away: Away) -> None:
             await timeline.add_event(conn, incident_id=incident.id, kind="outage", text=words, happened_at=at)
 
 
-async def note_notified(conn: Connection, rung: Sequence[Rung]) -> None:
+async def note_notified(conn: Connection, pages: Sequence[SentPage]) -> None:
     """Record who was notified outside Slack."""
-    for one in sorted(rung, key=lambda one: one.at):
+    for one in sorted(pages, key=lambda one: one.at):
         way = f"{one.target} by {one.means}, while the database was down"
         if one.why_not is None:
             await _note(conn, one.at, "called", way)
@@ -86,7 +86,7 @@ async def store_outage(
     ts: str,
     content: Callable[[Sequence[Notification]], Content],
     note: Content,
-    rung: Sequence[Rung],
+    pages: Sequence[SentPage],
     away: Away,
 ) -> None:
     """Store the message (`content` writes it, with those notified outside Slack), a note in its thread, and its
@@ -101,10 +101,10 @@ async def store_outage(
     )
     if is_first:
         await _post(conn, f"{key}:back", key, channel, note)
-    await note_notified(conn, [each for each in rung if await _store_rung(conn, key, each)])
+    await note_notified(conn, [each for each in pages if await _store_page(conn, key, each)])
     if is_first:
         await note_absence(conn, away)
-    if rung:
+    if pages:
         notified = await notifications.list_notifications(conn, thread_key=key)
         text, blocks = content(notified)
         await messages.replace_message(conn, key=key, text=text, blocks=blocks)
@@ -112,20 +112,20 @@ async def store_outage(
             await _post(conn, f"{key}:told", key, channel, notified_elsewhere(notified))
 
 
-async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
+async def _store_page(conn: Connection, key: str, page: SentPage) -> bool:
     """Store that this target was notified; False if another replica has stored that."""
-    name = f"{key}:{rung.means}:{rung.target}"
+    name = f"{key}:{page.means}:{page.target}"
     is_new = await notifications.store_notification(
         conn,
         key=name,
-        means=rung.means,
-        target=rung.target,
-        subject=rung.line,
-        text=rung.line,
+        means=page.means,
+        target=page.target,
+        subject=page.line,
+        text=page.line,
         thread_key=key,
     )
-    state = NotificationState.SENT if rung.why_not is None else NotificationState.FAILED
-    await notifications.end_notification(conn, key=name, state=state, error=rung.why_not, at=rung.at)
+    state = NotificationState.SENT if page.why_not is None else NotificationState.FAILED
+    await notifications.end_notification(conn, key=name, state=state, error=page.why_not, at=page.at)
     return is_new
 
 
@@ -226,7 +226,7 @@ class Outage:
             await self._announce(problem, self._since)
         if self._announced is not None and self._wakes:
             announced, is_last_leader = self._announced, self._leader.led_last
-            await self._paging.go_on(
+            await self._paging.page_due_levels(
                 announced.channel_id, announced.ts, since=self._since, is_last_leader=is_last_leader
             )
 
@@ -332,7 +332,7 @@ class Outage:
                 ts=announced.ts,
                 content=content,
                 note=note,
-                rung=self._outage_pagers.rung,
+                pages=self._outage_pagers.sent,
                 away=Away(announced.since, announced.announced_at, now, announced.by, announced.problem, refused),
             )
         self._announced = self._since = self._first_at = None

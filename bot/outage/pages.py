@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One sent notification. `why_not`: None if it was accepted."""
+class SentPage:
+    """One notification outside Slack that was sent. `why_not`: why it was refused; None if it was accepted."""
 
     means: Channel
     target: str
@@ -46,18 +46,18 @@ class OutagePagers:
     def __init__(self, pagers: Pagers, *, environment: str | None) -> None:
         self._pagers = pagers
         self._environment = environment or "unknown"
-        self._rung: dict[tuple[int, Target], Rung] = {}
-        self._ringing: dict[tuple[int, Target], Page] = {}
+        self._sent: dict[tuple[int, Target], SentPage] = {}
+        self._triggered: dict[tuple[int, Target], Page] = {}
         self._over_at: datetime | None = None
 
     @property
-    def rung(self) -> Sequence[Rung]:
+    def sent(self) -> Sequence[SentPage]:
         """The first notification of each target."""
-        return tuple({target: one for (_, target), one in reversed(self._rung.items())}.values())[::-1]
+        return tuple({target: one for (_, target), one in reversed(self._sent.items())}.values())[::-1]
 
     def forget(self) -> None:
         """Forget the outage, which is over and stored."""
-        self._rung.clear()
+        self._sent.clear()
 
     async def page_targets(self, line: str, targets: Sequence[Target], *, since: datetime, number: int = 0) -> None:
         """Notify the targets that the page of this number (from 0) has not reached yet.
@@ -65,12 +65,12 @@ class OutagePagers:
         The next call retries those that failed and may still be reached.
         """
         self._over_at = None
-        left = [target for target in targets if (number, target) not in self._rung]
+        left = [target for target in targets if (number, target) not in self._sent]
         await asyncio.gather(*(self._send(target, line, since, number) for target in left))
 
     async def acknowledge(self) -> None:
         """Notify triggered pagers once that the outage is acknowledged; `cancel_pages` notifies them of its end."""
-        await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._ringing.items()))
+        await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._triggered.items()))
 
     async def cancel_pages(self) -> None:
         """Notify triggered pagers that the outage is over; the next call retries those that failed.
@@ -80,8 +80,8 @@ class OutagePagers:
         now = datetime.now(UTC)
         self._over_at = self._over_at or now
         if now - self._over_at > GIVE_UP_AFTER:
-            self._ringing.clear()
-        await asyncio.gather(*(self._cancel_pages(key, page) for key, page in tuple(self._ringing.items())))
+            self._triggered.clear()
+        await asyncio.gather(*(self._cancel_pages(key, page) for key, page in tuple(self._triggered.items())))
 
     async def _acknowledge(self, key: tuple[int, Target], page: Page) -> None:
         subject = f"ACKNOWLEDGED {page.subject.removeprefix('PAGE ')}"
@@ -103,7 +103,7 @@ class OutagePagers:
             logger.warning("%s was not notified of the end: %s", key[1][1], error.why)
             if error.retryable:
                 return
-        self._ringing.pop(key, None)
+        self._triggered.pop(key, None)
 
     async def _send(self, target: Target, line: str, since: datetime, number: int) -> None:
         means, name = target
@@ -119,8 +119,8 @@ class OutagePagers:
                 return
             why_not = error.why
         else:
-            self._ringing |= {(number, target): page} if means is Channel.WEBHOOK else {}
-        self._rung[number, target] = Rung(means, name, page.subject, datetime.now(UTC), why_not)
+            self._triggered |= {(number, target): page} if means is Channel.WEBHOOK else {}
+        self._sent[number, target] = SentPage(means, name, page.subject, datetime.now(UTC), why_not)
 
 
 ACKNOWLEDGED, PAGED = "outage:database:acknowledged", "outage:database:page"
@@ -180,7 +180,7 @@ class OutagePaging:
         elapsed = datetime.now(UTC) - first_at
         return pages_due(self._levels, elapsed if is_last_leader else elapsed - self._grace)
 
-    async def go_on(self, channel_id: str, ts: str, *, since: datetime, is_last_leader: bool) -> None:
+    async def page_due_levels(self, channel_id: str, ts: str, *, since: datetime, is_last_leader: bool) -> None:
         """Page the levels that are due, below the message with this `ts`. Raises SourceError; the next call
         continues."""
         if self.acknowledged:

@@ -107,7 +107,7 @@ def _outage_links(settings: Settings) -> dict[str, str]:
 
 
 def make_notifiers(
-    core_wiring: CoreWiring, pagers: Pagers, wake_ups: WakeUps, retell: Callable[[str], Awaitable[None]]
+    core_wiring: CoreWiring, pagers: Pagers, wake_ups: WakeUps, rewrite_root: Callable[[str], Awaitable[None]]
 ) -> list[PeriodicTask]:
     hooks = core_wiring.settings.hooks
     transports = (
@@ -120,7 +120,7 @@ def make_notifiers(
             channel=core_wiring.channel,
             metrics=core_wiring.metrics,
             public_url=None if isinstance(hooks, Invalid) else hooks.public_url,
-            retell=retell,
+            rewrite_root=rewrite_root,
             phones_of=partial(phones_behind, core_wiring.world),
         )
         for means in OUTSIDE_SLACK

@@ -58,7 +58,7 @@ def find_breach(facts: Facts) -> str | None:
     return _crashed(facts) or _workers_lost(facts) or _locks_wait(facts) or _more_fail(facts) or _slower(facts)
 
 
-def find_silent(facts: Facts) -> str | None:
+def find_missing_heartbeats(facts: Facts) -> str | None:
     """Return, as a clause, that workers had no heartbeat within the last interval, so the last may have died; None if
     all had.
 
@@ -138,9 +138,9 @@ class WaitWhileSoaking(WaitStep[Soak]):
         left = timedelta(seconds=self._step.seconds) - facts.elapsed
         if left > timedelta():
             return Waiting(f"nothing got worse; {age(left)} left")
-        silent = find_silent(facts)
-        if silent is not None:
-            return Waiting(f"nothing got worse; {silent}") if left > -LAST_BEATS else Failed(silent, {"breach": silent})
+        lost = find_missing_heartbeats(facts)
+        if lost is not None:
+            return Waiting(f"nothing got worse; {lost}") if left > -LAST_BEATS else Failed(lost, {"breach": lost})
         return Done(f"nothing got worse in {age(facts.elapsed)}", {"completed": facts.since.completed})
 
     async def _gather(self) -> Facts | Unavailable:
@@ -149,7 +149,7 @@ class WaitWhileSoaking(WaitStep[Soak]):
         if isinstance(reading, Unavailable):
             return reading
         began = self._tools.row.started_at or reading.as_of
-        spans = [(self._came() - BEFORE, self._came()), (began, reading.as_of)]
+        spans = [(self._added_at() - BEFORE, self._added_at()), (began, reading.as_of)]
         outcomes, queue, locks = (
             await world.read(list_job_outcomes, spans=spans),
             await world.queue(),
@@ -171,7 +171,7 @@ class WaitWhileSoaking(WaitStep[Soak]):
             crashed=_count_crashed(state),  # type: ignore[arg-type]
         )
 
-    def _came(self) -> datetime:
+    def _added_at(self) -> datetime:
         """The time at which the new replica came; it is compared with the time before."""
         act = self._tools.last_act(self._step.service)
         return (act and act.row.started_at) or self._tools.since(self._step.service)

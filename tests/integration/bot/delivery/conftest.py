@@ -97,7 +97,7 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
     woken: list[None] = []
     retold: list[str] = []
 
-    async def retell(key: str) -> None:
+    async def rewrite_root(key: str) -> None:
         retold.append(key)
 
     transports = (
@@ -109,7 +109,7 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             workspace_url=lambda: "https://acme.slack.com/",
             channel="dragonfly-incidents",
             metrics=Metrics(),
-            retell=retell,
+            rewrite_root=rewrite_root,
             phones_of=lambda _, target: ("+49 30 1234567",) if target in ("ann", "ben") else (),
         )
         for means in OUTSIDE_SLACK

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.runs.executors.soak import Facts, find_breach, find_silent
+from bot.runs.executors.soak import Facts, find_breach, find_missing_heartbeats
 from services.domain.jobs import MISSED, Heartbeat, JobOutcomes, LockWait
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -59,18 +59,18 @@ def test_crashed_instance_is_a_breach_though_its_beat_is_fresh() -> None:
     [(35, None), (36, "1 of 2 workers were alive in the last 35 s")],
 )
 def test_soak_ends_once_each_worker_has_beaten_in_the_last_interval(ago_s: float, silent: str | None) -> None:
-    assert find_silent(replace(FINE, beats=[beat(ago=timedelta(seconds=ago_s)), beat()])) == silent
+    assert find_missing_heartbeats(replace(FINE, beats=[beat(ago=timedelta(seconds=ago_s)), beat()])) == silent
 
 
 def test_beat_from_before_the_soak_proves_nothing_of_it() -> None:
     short = replace(FINE, began=NOW - timedelta(seconds=20))
 
-    assert find_silent(replace(short, beats=[beat(ago=timedelta(seconds=21)), beat()])) is not None
-    assert find_silent(replace(short, beats=[beat(ago=timedelta(seconds=20)), beat()])) is None
+    assert find_missing_heartbeats(replace(short, beats=[beat(ago=timedelta(seconds=21)), beat()])) is not None
+    assert find_missing_heartbeats(replace(short, beats=[beat(ago=timedelta(seconds=20)), beat()])) is None
 
 
 def test_the_soak_of_an_api_waits_for_no_heartbeat() -> None:
-    assert find_silent(replace(FINE, beats=[], expected=None)) is None
+    assert find_missing_heartbeats(replace(FINE, beats=[], expected=None)) is None
 
 
 def test_service_that_does_not_beat_is_not_missed() -> None:
