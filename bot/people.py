@@ -97,7 +97,7 @@ class People:
 
     def outsider(self, person: Person) -> str | None:
         """Reason why this person gets no answer (other workspace, or unknown), as a clause about "you"; or None."""
-        return self._another(person) or self._unknown(person) or self._not_of_ours(person.user_id)
+        return self._why_foreign_team(person) or self._why_unknown(person) or self._why_foreign_account(person.user_id)
 
     def stranger(self, person: Person) -> str | None:
         """Reason why this person has no permissions regardless of the policy, as a clause about "you", or None.
@@ -106,27 +106,31 @@ class People:
         """
         if person.is_machine:
             return None  # its token was checked at the door; it has no account
-        return self.outsider(person) or self._not_a_member(person.user_id)
+        return self.outsider(person) or self._why_not_member(person.user_id)
 
     def former(self, person: Person) -> str | None:
         """Like `stranger`, for a person who acted earlier and was looked up then: an unknown account is no reason."""
-        return self._another(person) or self._not_of_ours(person.user_id) or self._not_a_member(person.user_id)
+        return (
+            self._why_foreign_team(person)
+            or self._why_foreign_account(person.user_id)
+            or self._why_not_member(person.user_id)
+        )
 
     def is_barred(self, user_id: str) -> bool:
         """True if the account is known to be of a kind without permissions; False if it is unknown."""
-        return bool(self._not_of_ours(user_id) or self._not_a_member(user_id))
+        return bool(self._why_foreign_account(user_id) or self._why_not_member(user_id))
 
     def is_deactivated(self, user_id: str) -> bool:
         """True if the account is deactivated in Slack; False if it is unknown."""
         known = self.account(user_id)
         return isinstance(known, Account) and known.profile.is_deactivated
 
-    def _another(self, person: Person) -> str | None:
+    def _why_foreign_team(self, person: Person) -> str | None:
         if self.workspace is None:
             return "Slack has not reported yet which workspace the bot is in"
         return "you belong to another workspace" if person.team_id not in ("", self.workspace) else None
 
-    def _unknown(self, person: Person) -> str | None:
+    def _why_unknown(self, person: Person) -> str | None:
         known = self.account(person.user_id)
         if isinstance(known, Unavailable):
             return f"Slack did not return your account ({known.why})"
@@ -134,7 +138,7 @@ class People:
             return "Slack does not report which workspace you belong to"
         return None
 
-    def _not_of_ours(self, user_id: str) -> str | None:
+    def _why_foreign_account(self, user_id: str) -> str | None:
         known = self.account(user_id)
         if isinstance(known, Unavailable):
             return None
@@ -143,7 +147,7 @@ class People:
             return "you belong to another workspace"
         return "your Slack account is deactivated" if known.profile.is_deactivated else None
 
-    def _not_a_member(self, user_id: str) -> str | None:
+    def _why_not_member(self, user_id: str) -> str | None:
         known = self.account(user_id)
         if isinstance(known, Unavailable):
             return None

@@ -27,7 +27,7 @@ class Sources:
         `asyncio.timeout` would wait until the cancelled call has cleaned up, which takes seconds on a frozen server.
         """
         task = asyncio.create_task(call)
-        task.add_done_callback(_look_at_error)
+        task.add_done_callback(_retrieve_error)
         try:
             await asyncio.wait({task}, timeout=self._timeout_s)
         finally:
@@ -47,7 +47,7 @@ class Sources:
         task.add_done_callback(self._late.discard)
 
 
-def _look_at_error(task: asyncio.Task[Any]) -> None:
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
     """Retrieve the error: asyncio logs an error that is never retrieved, as when the caller was cancelled meanwhile."""
     if not task.cancelled():
         task.exception()

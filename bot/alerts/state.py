@@ -57,7 +57,7 @@ def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: Evalu
     """
     known = {alert.fingerprint: alert for alert in alerts}
     transitions = []
-    for result in _one_each(results):
+    for result in _one_per_fingerprint(results):
         transition = _decide_one(result, known.get(result.fingerprint), list(known.values()), around)
         if transition is None:
             continue
@@ -73,7 +73,7 @@ def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: 
     """The time at which an alert or a silence may change without new rule results; None: never."""
     known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
     moments: list[datetime | None] = []
-    for result in _one_each(results):
+    for result in _one_per_fingerprint(results):
         alert = known.get(result.fingerprint)
         if alert is not None:
             moments += _moments(result, alert, alerts, around)
@@ -83,7 +83,7 @@ def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: 
     return min((moment for moment in moments if moment and moment > around.now), default=None)
 
 
-def _one_each(results: Iterable[RuleResult]) -> list[RuleResult]:
+def _one_per_fingerprint(results: Iterable[RuleResult]) -> list[RuleResult]:
     """One result per fingerprint, causes before effects."""
     found: dict[str, list[RuleResult]] = {}
     for result in results:
@@ -106,13 +106,13 @@ def _decide_one(
     if result.is_unknown:
         return None
     if not result.is_trouble:
-        return _fine(result, alert, around) if alert and alert.is_open else None
+        return _decide_recovered(result, alert, around) if alert and alert.is_open else None
     if alert is not None and alert.state is AlertState.FIRING:
-        return _still(result, alert, around)
-    return _begin(result, alert, alerts, around)
+        return _decide_announced(result, alert, around)
+    return _decide_new(result, alert, alerts, around)
 
 
-def _begin(
+def _decide_new(
     result: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Transition | None:
     """Decide on a problem that has not been announced yet."""
@@ -203,7 +203,7 @@ def _same(begun: Alert, before: Alert | None) -> Alert | None:
     return before if before is not None and before.id == begun.id else None
 
 
-def _still(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
+def _decide_announced(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
     """Decide on a problem that has been announced."""
     silence = find_silence(result.fingerprint, result.finding.service, around)
     now = replace(alert, title=result.finding.title, detail=result.finding.detail, said_at=around.now, fine_since=None)
@@ -234,11 +234,11 @@ def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: Eva
     return Transition(alert, announced, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
 
 
-def _fine(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
+def _decide_recovered(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
     """Decide on an open alert whose rule reports no problem any more."""
     if alert.state is AlertState.PENDING:
-        return _pass(alert, around)
-    ends_at = _over_at(alert, around)
+        return _clear(alert, around)
+    ends_at = _resolves_at(alert, around)
     if around.now >= ends_at:
         return _resolve(result, alert, around)
     if alert.fine_since is not None:
@@ -250,14 +250,14 @@ def _fine(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transi
     return Transition(alert, calm, "watched", reason, AlertChange.CHANGED)
 
 
-def _pass(alert: Alert, around: EvaluationContext) -> Transition:
+def _clear(alert: Alert, around: EvaluationContext) -> Transition:
     reason = f"it cleared after {age(around.now - alert.since)}; no one was notified"
     if alert.fires == 0:
         return Transition(alert, None, "passed", reason)
     return Transition(alert, replace(alert, state=AlertState.RESOLVED, held=""), "passed", reason)
 
 
-def _over_at(alert: Alert, around: EvaluationContext) -> datetime:
+def _resolves_at(alert: Alert, around: EvaluationContext) -> datetime:
     """The time at which a recovered alert resolves: immediately, unless it came back soon after an earlier recovery.
 
     Two problems with a long quiet time between them do not count as flapping.
@@ -293,7 +293,7 @@ def _moments(
 ) -> list[datetime | None]:
     """Times at which this open alert may change by itself."""
     if alert.state is AlertState.FIRING:
-        quiet_at = _over_at(alert, around) if alert.fine_since else None
+        quiet_at = _resolves_at(alert, around) if alert.fine_since else None
         return [quiet_at, None if alert.held else _repeat_at(alert, around)]
     hold = find_suppression(result, alert.since, alerts, around)
     return [alert.since + result.wait, hold.until if hold else None]

@@ -59,7 +59,9 @@ def judge(right: Right, person: Person, target: Target, policy: Policy, people: 
     if why is not None:
         return Refused(why, who_could(right, target, policy, people, besides=frozenset({person.user_id})))
     rules = [_allowing(right, person.user_id, target, part, policy, people)[0] for part in target.parts]
-    return Allowed(tuple(sorted({rule.place for rule in rules})), tuple(sorted(_ages(rules, person.user_id, people))))
+    return Allowed(
+        tuple(sorted({rule.place for rule in rules})), tuple(sorted(_age_notes(rules, person.user_id, people)))
+    )
 
 
 def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy, people: People) -> Verdict:
@@ -127,15 +129,16 @@ def who_could(
 
 def _why_not(right: Right, user: str, target: Target, policy: Policy, people: People) -> str | None:
     for part in sorted(target.parts, key=str):
-        about = _about(target, part)
+        about = _target_words(target, part)
         for rule in policy.about(right, target, part, denies=True):
-            held = _holds(rule, user, people)
+            held = _applies_to(rule, user, people)
             if held is not False:
                 doubt = "" if held is True else ", and it is unknown whether that includes you"
                 when = f" under this condition: {rule.conditions}" if rule.conditions else ""
                 return f"the policy ({rule.place}) does not allow you to {right.value} {about}{when}{doubt}"
         if not _allowing(right, user, target, part, policy, people):
-            more = _doubt(right, target, policy, people) or _only(right, user, target, part, policy, people)
+            unknown = _unknown_members(right, target, policy, people)
+            more = unknown or _unmet_conditions(right, user, target, part, policy, people)
             return f"you don't have permission to {right.value} {about}{more}"
     return None
 
@@ -144,10 +147,10 @@ def _allowing(
     right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People
 ) -> list[Rule]:
     rules = policy.about(right, target, part, denies=False)
-    return [rule for rule in rules if _holds(rule, user, people) is True]
+    return [rule for rule in rules if _applies_to(rule, user, people) is True]
 
 
-def _holds(rule: Rule, user: str, people: People) -> bool | None:
+def _applies_to(rule: Rule, user: str, people: People) -> bool | None:
     """True if the rule is about this person; None if it names a group whose members are unknown."""
     if user in rule.who or (rule.denies and ANYBODY in rule.who):
         return True
@@ -157,7 +160,7 @@ def _holds(rule: Rule, user: str, people: People) -> bool | None:
     return None if any(isinstance(known, Unavailable) for known in members) else False
 
 
-def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
+def _unknown_members(right: Right, target: Target, policy: Policy, people: People) -> str:
     """Name, in parentheses, a group of the rules whose members are unknown; empty if all are known."""
     for group in sorted(filter(is_group, policy.named(right, target))):
         known = people.members(group)
@@ -166,7 +169,9 @@ def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
     return ""
 
 
-def _only(right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People) -> str:
+def _unmet_conditions(
+    right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People
+) -> str:
     """Name, in parentheses, the rules that allow it to this person only under conditions; empty if there are none."""
     anyhow = replace(target, any_moment=True, at=None, parameters=None, incidents=None)
     near = [rule for rule in _allowing(right, user, anyhow, part, policy, people) if rule.conditions]
@@ -183,7 +188,7 @@ def _is_unconfirmed(rule: Rule, incidents: Severities | Unavailable | None, part
     return incidents.stated.get(part) in rule.severities and incidents.confirmed.get(part) not in rule.severities
 
 
-def _ages(rules: Iterable[Rule], user: str, people: People) -> set[str]:
+def _age_notes(rules: Iterable[Rule], user: str, people: People) -> set[str]:
     """Notes about group members read longer ago than `FRESH`; none for a rule that names the person."""
     notes = set()
     for rule in rules:
@@ -222,7 +227,7 @@ def _ids(users: frozenset[str], right: Right, target: Target, policy: Policy, pe
     return [*sorted(fitting), *sorted(rest)]
 
 
-def _about(target: Target, part: Service | None) -> str:
+def _target_words(target: Target, part: Service | None) -> str:
     return f"`{target.playbook}` for {f'{part.short} in ' if part else ''}{target.environment}"
 
 

@@ -94,7 +94,7 @@ class ApproverPaging:
         if unanswered:
             for_others = replace(target, incidents=severities_of(open_ones, run.environment))
             users = whom_to_page(person, for_others, policy, people) if emergencies else ()
-            await _count_with_others(conn, run, unanswered[0], users, approver_ids(target, policy))
+            await _add_to_shared_message(conn, run, unanswered[0], users, approver_ids(target, policy))
             return PagedApprovers(tuple(users), self.silence, "no one was paged", tuple(unanswered))
         if not emergencies:
             return None
@@ -125,7 +125,7 @@ class ApproverPaging:
         for user in paged.users:
             key = f"{run.message_key}:call:{user}"
             await store_message(conn, key=key, channel=user, text=text, blocks=blocks, priority=PAGE)
-            for means, target in _outside(self.schedule.person_of(user) if self.schedule else None):
+            for means, target in _channels_of(self.schedule.person_of(user) if self.schedule else None):
                 subject = f"{run.environment}: run {run.id} needs an approver, incident {incident.id}"
                 await store_notification(
                     conn,
@@ -138,7 +138,7 @@ class ApproverPaging:
                 )
 
 
-async def _count_with_others(
+async def _add_to_shared_message(
     conn: Connection, run: Run, after: int, users: Sequence[str], approvers: Sequence[str]
 ) -> None:
     """Store one message below `after`, the last request that paged its approvers, and one to each of `users`, who are
@@ -152,7 +152,7 @@ async def _count_with_others(
         await store_message(conn, key=f"{key}:{user}", channel=user, text=text, blocks=blocks)
 
 
-def _outside(person: OnCallPerson | None) -> Iterator[tuple[Channel, str]]:
+def _channels_of(person: OnCallPerson | None) -> Iterator[tuple[Channel, str]]:
     if person and person.webhook:
         yield Channel.WEBHOOK, person.webhook
     if person and person.email:

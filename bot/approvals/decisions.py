@@ -172,7 +172,7 @@ async def cancel(pending: PendingDecision) -> Decided | Refused:
     if pending.run.state in WAITING:
         await pending.set_state(RunState.CANCELLED, "cancelled before it started")
     elif pending.run.state is RunState.UNKNOWN:
-        await pending.set_state(RunState.CANCELLED, f"Cancelled. {_how_it_stood(pending)}")
+        await pending.set_state(RunState.CANCELLED, f"Cancelled. {_stored_outcome(pending)}")
     return Decided(await pending.record("run.cancelled"), notes=verdict.notes)
 
 
@@ -193,14 +193,14 @@ async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided 
     if how == "abort" and is_left_to_clean_up(steps):
         await pending.set_state(RunState.RUNNING, "Aborted. The data it added is removed first.")
     elif how == "abort":
-        await pending.set_state(RunState.FAILED, f"Aborted. {_how_it_stood(pending)}")
+        await pending.set_state(RunState.FAILED, f"Aborted. {_stored_outcome(pending)}")
     else:
         choice = "done" if how == "done" else "retry"
         await pending.set_state(RunState.RUNNING, f"The unknown step was marked: {choice}. The run continues.")
     return Decided(await pending.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
 
 
-def _how_it_stood(pending: PendingDecision) -> str:
+def _stored_outcome(pending: PendingDecision) -> str:
     """The outcome stored when the run became unknown: at which step, and in which state it left the services."""
     return pending.run.outcome or "The outcome of a step stayed unknown."
 

@@ -113,7 +113,7 @@ def may_confirm(
     incidents: Severities | Unavailable = NOT_READ,
 ) -> Verdict:
     """Judge a confirmation: of a low-risk request, by its requester, while they still have the right to request it."""
-    over = _over(run, now)
+    over = _why_closed(run, now)
     if over is not None:
         return over
     if run.state is not RunState.PLANNED:
@@ -139,7 +139,7 @@ def may_decide(
 
     `typed`: what the person typed; a critical change is not approved without its phrase.
     """
-    refused = _over(run, now) or _not_yours(run, person, approve=approve, policy=policy, people=people)
+    refused = _why_closed(run, now) or _why_not_accepted(run, person, approve=approve, policy=policy, people=people)
     if refused is not None:
         return refused
     deciders = frozenset(decision.person.user_id for decision in decisions)
@@ -201,7 +201,7 @@ def target_of(run: Run, *, at: datetime | None = None, incidents: Severities | U
     )
 
 
-def _over(run: Run, now: datetime) -> Refused | None:
+def _why_closed(run: Run, now: datetime) -> Refused | None:
     """Return why the request can't be decided any more; None if it can."""
     if run.state not in UNDECIDED:
         return Refused(f"this request is closed: it is {run.state.value}", f"See `run {run.id}`.")
@@ -210,7 +210,7 @@ def _over(run: Run, now: datetime) -> Refused | None:
     return None
 
 
-def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, people: People) -> Refused | None:
+def _why_not_accepted(run: Run, person: Person, *, approve: bool, policy: Policy, people: People) -> Refused | None:
     """Return why this person's decision can't be accepted here; None if it can."""
     if run.state is RunState.PLANNED:
         word = "approved" if approve else "denied"

@@ -25,13 +25,13 @@ from bot.slack.acknowledged import Acknowledged
 from bot.slack.ask_handlers import AskHandlers
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App
-from bot.slack.incident_handlers import IncidentEdge, OutageEdge
+from bot.slack.incident_handlers import IncidentHandlers, OutageHandlers
 from bot.slack.payloads import command_line, prompt_for, read_metadata
 from bot.slack.progress import Progress
 from bot.slack.request_origin import Mention, RequestOrigin, delivery_key, read_mention, read_request_origin
 from bot.slack.respond import Body, Work, deliver, open_dialog
-from bot.slack.run_handlers import DecisionHandlers
-from bot.slack.todo_handlers import TodoEdge
+from bot.slack.run_handlers import RunHandlers
+from bot.slack.todo_handlers import TodoHandlers
 from bot.types import Answer, Block, Request, Surface
 from bot.views import modals
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
@@ -94,20 +94,20 @@ class Listeners:
             answer=self._answer,
             deduplicate=self._deduplicate,
         ).register(app)
-        IncidentEdge(
+        IncidentHandlers(
             slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate
         ).register(app)
-        TodoEdge(slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate).register(
-            app
-        )
-        OutageEdge(
+        TodoHandlers(
+            slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate
+        ).register(app)
+        OutageHandlers(
             slack=self._slack,
             incident_service=self._incident_service,
             outage=self._outage,
             deduplicate=self._deduplicate,
         ).register(app)
         app.event(_ANY)(self.on_other_event)
-        DecisionHandlers(
+        RunHandlers(
             world=self._world, slack=self._slack, approval_service=self._approval_service, deduplicate=self._deduplicate
         ).register(app)
         app.action(_COMMAND)(self.on_button)

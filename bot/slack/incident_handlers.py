@@ -27,7 +27,7 @@ MARK = "pushpin"  # the reaction that adds a message to the timeline
 SOURCE_LIMIT = 1000  # characters of the escalated message; a modal's metadata may have 3,000 in all
 
 
-class IncidentEdge:
+class IncidentHandlers:
     """Handlers of *Escalate this*, of the incident modals, and of marks."""
 
     def __init__(
@@ -109,7 +109,7 @@ def _source(submission: Submission) -> MarkedMessage | None:
     )
 
 
-class OutageEdge:
+class OutageHandlers:
     """Handler of *Acknowledge* during a database outage. Permissions are those of incidents and need no database."""
 
     def __init__(

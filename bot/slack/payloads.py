@@ -193,7 +193,7 @@ def read_submission(view: Payload) -> Submission | None:
     if needs is None or needs not in metadata:
         return None
     values = view.get("state", {}).get("values", {})
-    answer, preset, owner, due = (_entered(values, name) for name in (ANSWER, PRESET, modals.OWNER, modals.DUE))
+    answer, preset, owner, due = (_input_value(values, name) for name in (ANSWER, PRESET, modals.OWNER, modals.DUE))
     return Submission(kind, metadata, answer, preset, owner, due)
 
 
@@ -250,7 +250,7 @@ def _with_answer(block: Payload, answer: str) -> Block:
     return {**block, "element": {**block["element"], "initial_value": answer}}
 
 
-def _entered(values: Payload, name: str) -> str:
+def _input_value(values: Payload, name: str) -> str:
     """The text, option, person or day of the input with this block id and action id; empty if there is none."""
     state = values.get(name, {}).get(name, {})
     option = state.get("selected_option") or {}

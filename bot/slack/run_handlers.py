@@ -35,7 +35,7 @@ from services.domain.runs import Run
 _RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
 
 
-class DecisionHandlers:
+class RunHandlers:
     """Handlers of clicks and modals about runs."""
 
     def __init__(

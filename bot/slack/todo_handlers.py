@@ -22,7 +22,7 @@ from services.domain.errors import OperatorError
 TYPED = "incident todo <incident> <what is to be done>"
 
 
-class TodoEdge:
+class TodoHandlers:
     """Handlers of the shortcut and its dialog."""
 
     def __init__(

@@ -19,22 +19,22 @@ from services.domain.services import Service
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Results of `api`, `slow_api` and `intake`."""
     if snapshot.api is not None:
-        heard = not isinstance(snapshot.services, Unavailable)
+        railway_answers = not isinstance(snapshot.services, Unavailable)
         [finding] = api.check(
-            api.Facts(snapshot.api, snapshot.environment, others_answer=heard, system=snapshot.system)
+            api.Facts(snapshot.api, snapshot.environment, others_answer=railway_answers, system=snapshot.system)
         )
-        yield rule_result("api", rules["api"], _heard(snapshot, finding))
+        yield rule_result("api", rules["api"], _blame_api(snapshot, finding))
         yield rule_result(
             "slow_api",
             rules["slow_api"],
-            _pace(snapshot.api, rules["slow_api"].limit("slower_than_ms"), snapshot.system.api),
+            _response_time(snapshot.api, rules["slow_api"].limit("slower_than_ms"), snapshot.system.api),
         )
     if snapshot.intake is not None:
         [finding] = api.check_intake(snapshot.intake, system=snapshot.system)
         yield rule_result("intake", rules["intake"], finding)
 
 
-def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
+def _blame_api(snapshot: Snapshot, finding: Finding) -> Finding:
     """Blame the API for a missing answer only if the bot reaches others, as it does the database.
 
     An API that is cut off from the database, or can't write there, reports that itself, and `database` or `writes`
@@ -51,7 +51,7 @@ def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
     return replace(finding, status=Status.FAIL, title="api does not answer", detail=snapshot.api.why)
 
 
-def _pace(health: ApiHealth | Unavailable, slower_than_ms: float, api: Service) -> Finding:
+def _response_time(health: ApiHealth | Unavailable, slower_than_ms: float, api: Service) -> Finding:
     if isinstance(health, Unavailable):
         return Finding("", Status.UNKNOWN, "the response time of api is unknown", health.why, api)
     status = Status.WARN if health.elapsed_ms > slower_than_ms else Status.OK

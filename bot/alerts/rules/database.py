@@ -72,7 +72,7 @@ def _visibility(work: Work | None, slow_reads: SlowReads | None) -> Iterator[tup
         found = {finding.check.split(".")[-1]: finding for finding in database.check(slow_reads.server)}
         yield "schemas", found.get("schemas", fine("all schemas visible"))
         hidden = found.get("visibility")
-        yield "rows", _as_trouble(hidden) if hidden else fine("all rows visible")
+        yield "rows", _as_warning(hidden) if hidden else fine("all rows visible")
     answers = [*_answers(work, ("queue", "lock_waits", "locks")), *_answers(slow_reads, ("server", "migrations"))]
     refused = {name: answer.why for name, answer in answers if isinstance(answer, Unavailable)}
     if not answers:
@@ -88,7 +88,7 @@ def _answers(source: Work | SlowReads | None, names: Sequence[str]) -> list[tupl
     return [] if source is None else [(name.replace("_", " "), getattr(source, name)) for name in names]
 
 
-def _as_trouble(finding: Finding) -> Finding:
+def _as_warning(finding: Finding) -> Finding:
     """A warning for hidden rows: they make a count *unknown*, but are a problem for alerts."""
     return Finding(
         "", Status.WARN, finding.title, finding.detail, evidence=finding.evidence, next_step=finding.next_step

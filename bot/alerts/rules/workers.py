@@ -21,7 +21,7 @@ from services.domain.services import WorkerType
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Results of `heartbeats.*`, `workers.*`, `restarts.*` and `crash_loop.*`."""
     yield from _heartbeats(snapshot, rules)
-    yield from _wedged(snapshot, rules)
+    yield from _stuck(snapshot, rules)
     yield from _restarts(snapshot, rules)
 
 
@@ -38,14 +38,14 @@ def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """
     for finding, service in zip(heartbeats.check(_facts(snapshot)), snapshot.system.workers, strict=True):
         worker_type = service.worker_type or WorkerType()
-        wait = timedelta() if _fell_silent(snapshot, worker_type) else snapshot.stale_after.of(worker_type)
+        wait = timedelta() if _went_stale_recently(snapshot, worker_type) else snapshot.stale_after.of(worker_type)
         expected = snapshot.expected.get(worker_type)
         left = (_beating(finding), expected) if isinstance(expected, int) else None
-        severity = _by_what_is_left(snapshot, rules, rules["heartbeats"].severity, left)
-        if finding.status is Status.FAIL and _had_no_time_to_beat(snapshot):
+        severity = _lower_if_enough_left(snapshot, rules, rules["heartbeats"].severity, left)
+        if finding.status is Status.FAIL and _has_just_come_back(snapshot):
             finding = replace(finding, status=Status.UNKNOWN)
         if finding.status is Status.FAIL:
-            finding, severity = _triaged(snapshot, finding, severity)
+            finding, severity = _with_cause(snapshot, finding, severity)
         settings, subject = rules["heartbeats"], service.short
         wait = max(wait, settings.wait)
         yield rule_result("heartbeats", settings, finding, subject=subject, severity=severity, wait=wait)
@@ -71,7 +71,7 @@ def _facts(snapshot: Snapshot) -> heartbeats.Facts:
     )
 
 
-def _had_no_time_to_beat(snapshot: Snapshot) -> bool:
+def _has_just_come_back(snapshot: Snapshot) -> bool:
     """True just after the database came back: workers first have to reach it and write a heartbeat."""
     return snapshot.back_at is not None and snapshot.now < snapshot.back_at + MISSED
 
@@ -81,7 +81,7 @@ def _beating(finding: Finding) -> int:
     return len(beating) if isinstance(beating, list) else 0
 
 
-def _fell_silent(snapshot: Snapshot, worker_type: WorkerType) -> bool:
+def _went_stale_recently(snapshot: Snapshot, worker_type: WorkerType) -> bool:
     """True if a worker of this type went stale no longer ago than its limit; an older one explains nothing new.
 
     A worker that was stale when it was first read does not count: its clock may be wrong.
@@ -97,7 +97,7 @@ def _fell_silent(snapshot: Snapshot, worker_type: WorkerType) -> bool:
     return False
 
 
-def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
+def _with_cause(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
     """Add the probable cause to the finding. A wrong clock pages no one, because the workers work."""
     assert finding.service is not None  # noqa: S101 - heartbeats are of a service
     api = None if snapshot.api is None or isinstance(snapshot.api, Unavailable) else snapshot.api.db_connected
@@ -118,7 +118,7 @@ def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[
     return replace(finding, detail=detail, evidence=evidence), severity
 
 
-def _wedged(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def _stuck(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Workers with fresh heartbeats and no progress. Other rules cover workers without their database, or that are
     stopping."""
     settings = rules.workers
@@ -162,15 +162,15 @@ def _restarts(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 def _crashed(snapshot: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
     """Severity of crashes, by the share of workers left. One that gave up after failures pages, because the others run
     the same code on the same jobs."""
-    left = _left(snapshot, finding) if "crashed" in finding.evidence else None
-    severity = _by_what_is_left(snapshot, rules, rules["crash_loop"].severity, left)
+    left = _count_left(snapshot, finding) if "crashed" in finding.evidence else None
+    severity = _lower_if_enough_left(snapshot, rules, rules["crash_loop"].severity, left)
     if left is None or not left[0]:
         return finding, severity
     working, wanted = left
     return replace(finding, detail=f"{finding.detail}; {working} of {wanted} still work"), severity
 
 
-def _left(snapshot: Snapshot, finding: Finding) -> tuple[int, int] | None:
+def _count_left(snapshot: Snapshot, finding: Finding) -> tuple[int, int] | None:
     """`(working, wanted)`: workers that run according to Railway and have fresh heartbeats; None if unknown."""
     service = finding.service
     if (
@@ -189,7 +189,9 @@ def _left(snapshot: Snapshot, finding: Finding) -> tuple[int, int] | None:
     return min(running, beating), state.replicas_wanted
 
 
-def _by_what_is_left(snapshot: Snapshot, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
+def _lower_if_enough_left(
+    snapshot: Snapshot, rules: Rules, severity: Severity, left: tuple[int, int] | None
+) -> Severity:
     """Lower the severity if half of the workers or more are left and no jobs wait. Unknown counts as none left."""
     if left is None or not left[0] or 2 * left[0] < left[1] or _jobs_wait(snapshot, rules):
         return severity
