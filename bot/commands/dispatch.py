@@ -117,7 +117,7 @@ async def _run_verb(
             _refuse_foreign(verb, request.words, system)
         answer = await _run(verb, request, world, approval_service, incident_service)
     except UsageError as error:
-        raise _completed(_named_by(error, world.known_services), verb, rest) from None
+        raise _with_suggestion(_with_services(error, world.known_services), verb, rest) from None
     if verb.keeps_words:
         answer = with_masked_note(answer, " ".join(request.words), command=verb.name)
     answer = replace(answer, private=answer.private or verb.private)
@@ -257,12 +257,12 @@ def _check_environment(verb: Verb, named: str, own: str) -> None:
     raise UsageError("Nothing was checked", why=why, what_next=what_next)
 
 
-def _named_by(error: UsageError, services: Collection[Service]) -> UsageError:
+def _with_services(error: UsageError, services: Collection[Service]) -> UsageError:
     """The error, listing these services if it lists services."""
     return error.of(services) if isinstance(error, ServiceNameError) else error
 
 
-def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
+def _with_suggestion(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
     """The error completed from the whole line: the corrected line as a choice, and, if the error names nothing to type,
     a hint to the command's help."""
     choices = error.choices

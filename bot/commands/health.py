@@ -39,7 +39,10 @@ def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_a
     wrong, fine = report.wrong[:MAX_BUTTONS], [*report.wrong[MAX_BUTTONS:], *report.fine]
     blocks: list[Block] = [section(first)]
     blocks += _diagnoses(report) if not show_all else sections(map(finding_line, _explained(report)))
-    blocks += [*_loud(wrong, report.headline), *sections(map(_words, fine if show_all else report.wrong[MAX_BUTTONS:]))]
+    blocks += [
+        *_problem_blocks(wrong, report.headline),
+        *sections(map(_words, fine if show_all else report.wrong[MAX_BUTTONS:])),
+    ]
     if not show_all:
         blocks += sections([f"🧊 {_part(one, '', is_reported=False)}" for one in report.held[:MAX_PARTS]])
     blocks.append(context(f"{as_of(moment)} · took {elapsed_ms:.0f} ms"))
@@ -77,7 +80,7 @@ def _railway(report: Report) -> list[Block]:
     return [link_button("Railway", report.link)] if report.link and is_web_address(report.link) else []
 
 
-def _loud(lines: Sequence[Line], headline: str) -> Iterator[Block]:
+def _problem_blocks(lines: Sequence[Line], headline: str) -> Iterator[Block]:
     """The problems with their next steps; a step that two lines share is offered once. A line whose only finding is in
     the headline shows the finding's detail."""
     offered: set[NextStep | None] = set()

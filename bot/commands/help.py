@@ -65,7 +65,7 @@ def _stem(word: str) -> str:
     return word.removesuffix("s")
 
 
-def _ways() -> str:
+def _how_to_type() -> str:
     return (
         f"Type `{slash('&lt;command&gt;')}`; inside a thread mention the bot instead; on a terminal "
         "`dragonfly &lt;command&gt;`, which also has `migrate` and `manifest`. "
@@ -82,7 +82,7 @@ def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
     """The topics as buttons; `--json` prints every command."""
     first = "*What do you need?*"
     buttons = [command_button(topic.label, f"help {topic.word}") for topic in topics]
-    blocks = [section(first), *actions(buttons), context(_ways())]
+    blocks = [section(first), *actions(buttons), context(_how_to_type())]
     words = ", ".join(f"`help {topic.word}` ({topic.label})" for topic in topics)
     return Answer(*fit_message(f"What do you need? {words}", blocks), commands_data(commands), private=True)
 
@@ -114,14 +114,14 @@ def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
         blocks += sections([f"*{escape(group)}*", *(_line(command, marks) for command in members)])
     known = {command.name for command in commands}
     blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
-    blocks.append(context(_ways()))
+    blocks.append(context(_how_to_type()))
     text = "Dragonfly commands: " + ", ".join(f"`{command.name}`" for command in commands)
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
 
 def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = (), marks: Marks = NO_MARKS) -> Answer:
     """One command: usage, effect, when to use it, examples, its `family`, and the visibility of its answer."""
-    lines = [f"*{_call(command)}*", command.summary]
+    lines = [f"*{_usage_code(command)}*", command.summary]
     lines += [f"🔒 *You may not use it*: only {marks[command.name]}"] if command.name in marks else []
     lines += [f"*When:* {when}"] if when else []
     lines += [f"*Risk:* {escape(command.risk_words)}"] if isinstance(command, Change) else []
@@ -131,7 +131,7 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
     blocks: list[Block] = [*sections(lines), context(seen_by)]
     if command.examples and _can_be_tried(command) and command.name not in marks:
         blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])
-    text = f"{_call(command)}: {command.summary}"
+    text = f"{_usage_code(command)}: {command.summary}"
     return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)
 
 
@@ -161,7 +161,7 @@ def _by_group(command: Verb) -> tuple[bool, str, str]:
 
 
 def _line(command: Verb, marks: Marks) -> str:
-    return f"{_call(command)} — {command.summary}{mark_words(marks, command.name)}"
+    return f"{_usage_code(command)} — {command.summary}{mark_words(marks, command.name)}"
 
 
 def mark_words(marks: Marks, name: str) -> str:
@@ -169,7 +169,7 @@ def mark_words(marks: Marks, name: str) -> str:
     return f" · 🔒 only {marks[name]}" if name in marks else ""
 
 
-def _call(command: Verb) -> str:
+def _usage_code(command: Verb) -> str:
     """Name and usage as code ("`logs <service> [filter]`"), so that Slack does not take the brackets for a link."""
     return code(f"{command.name} {command.usage}".strip())
 
@@ -194,12 +194,13 @@ def help_for(words: Sequence[str], surface: Surface, marks: Marks = NO_MARKS) ->
         return help_answer(group, marks)
     found, about = match(words, REGISTRY), search(words, REGISTRY)
     if found is not None or not about:
-        return _about(found[0] if found else find(words)[0], REGISTRY, marks)  # find raises if there is no such command
+        # `find` raises if there is no such command
+        return _describe(found[0] if found else find(words)[0], REGISTRY, marks)
     meant = next(iter(suggest(words[:1], (), REGISTRY)), None)
     return found_answer(" ".join(words), about, meant=meant, marks=marks)
 
 
-def _about(verb: Verb, registry: Mapping[str, Verb], marks: Marks) -> Answer:
+def _describe(verb: Verb, registry: Mapping[str, Verb], marks: Marks) -> Answer:
     from playbooks.catalogue import find_entry  # imports that playbook, which the list of all does not need
 
     entry = find_entry(verb.name)

@@ -129,7 +129,7 @@ def home_answer(
         *top,
         *_todos(todos, now),
         section(_shas(shas)),
-        *_held(locks, freezes, now),
+        *_locks_and_freezes(locks, freezes, now),
         *actions([command_button(label, command) for label, command in BUTTONS]),
         context(*([figures_line(week)] if isinstance(week, reports.Report) else []), as_of(now)),
     ]
@@ -198,7 +198,9 @@ def _reviews(reviews: Sequence[tuple[Review, Run]] | Unavailable) -> list[Block]
     return [section(f"*{counted(len(reviews), 'review')}* waiting for you:"), *shown]
 
 
-def _held(locks: Sequence[Lock] | Unavailable, freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Block]:
+def _locks_and_freezes(
+    locks: Sequence[Lock] | Unavailable, freezes: Sequence[Freeze] | Unavailable, now: datetime
+) -> list[Block]:
     """Locks and freezes in force, because a person who reads `home` may be about to deploy."""
     unknown = [one for one in (locks, freezes) if isinstance(one, Unavailable)]
     held = [] if isinstance(locks, Unavailable) else [_lock(lock) for lock in locks]

@@ -53,7 +53,7 @@ def oncall_answer(
     overrides = () if isinstance(known.rows, Unavailable) else known.rows
     levels = _levels(schedule, facts.now, overrides) if schedule else []
     first = f"{SIGN[worst(findings)]} *On call* · {levels[0] if levels else 'no one is named'}"
-    lines = [first, *levels[1:], *_standing_in(overrides, facts.now), *loud]
+    lines = [first, *levels[1:], *_override_lines(overrides, facts.now), *loud]
     buttons = _take_buttons(schedule, facts.now, overrides, actor) if schedule and actor else []
     blocks: list[Block] = [
         section(lines[0]),
@@ -71,7 +71,7 @@ def oncall_answer(
 def _levels(schedule: Schedule, now: datetime, overrides: Sequence[Override]) -> list[str]:
     return [
         f"{number}. {_who(schedule, level, now, overrides)}"
-        f"{_ways(schedule, level, now, overrides)} · waits {age(level.wait)}"
+        f"{_channel_words(schedule, level, now, overrides)} · waits {age(level.wait)}"
         for number, level in enumerate(schedule.levels, start=1)
     ]
 
@@ -86,7 +86,7 @@ def _who(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Ov
     return (", ".join([*people, *groups, *pagers]) or "*no one*") + until
 
 
-def _ways(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Override]) -> str:
+def _channel_words(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Override]) -> str:
     ways = {target.channel for target in targets(schedule, level, now, overrides)}
     return " · " + ", ".join(channel.words for channel in Channel if channel in ways) if ways else ""
 
@@ -100,7 +100,7 @@ def _take_buttons(schedule: Schedule, now: datetime, overrides: Sequence[Overrid
     return [command_button(f"Take {name} now", f"oncall take {name}", n=n) for n, name in enumerate(others[:5])]
 
 
-def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:
+def _override_lines(overrides: Sequence[Override], now: datetime) -> list[str]:
     return [
         f"{mention(one.user_id)} covers {escape(one.rotation, limit=100)} "
         f"{'' if one.holds(now) else f'from {date_token(one.begins_at)} '}until {date_token(one.ends_at)}"

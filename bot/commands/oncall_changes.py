@@ -54,7 +54,9 @@ async def answer_override(request: Request, world: World, incident_service: Inci
     desired = parse_override(words, tuple(schedule.rotations), now, zone)
     outcome = await service.override(request, desired, slack_only=len(words) < len(request.words))
     if isinstance(outcome, SlackOnly):
-        return slack_only_answer(desired.user_id, outcome.levels, f"oncall override {_again(desired)} {SLACK_ONLY}")
+        return slack_only_answer(
+            desired.user_id, outcome.levels, f"oncall override {_same_request(desired)} {SLACK_ONLY}"
+        )
     return _answer(outcome)
 
 
@@ -72,7 +74,7 @@ async def answer_take(request: Request, world: World, incident_service: Incident
     slack_only = len(words) < len(request.words)
     outcome = await service.take_shift(request, rotation=rotation, ends_at=ends_at, slack_only=slack_only)
     if isinstance(outcome, SlackOnly):
-        until = f" until {_written(ends_at)}" if ends_at else ""
+        until = f" until {_utc_words(ends_at)}" if ends_at else ""
         user = request.actor.user_id if request.actor else ""
         return slack_only_answer(user, outcome.levels, f"oncall take {rotation}{until} {SLACK_ONLY}")
     return _answer(outcome)
@@ -212,13 +214,13 @@ def _moment(words: Sequence[str], now: datetime, zone: ZoneInfo) -> datetime | N
     return moment
 
 
-def _again(desired: Desired) -> str:
+def _same_request(desired: Desired) -> str:
     """The words that request the same override."""
-    begins = f"from {_written(desired.begins_at)} " if desired.begins_at else ""
-    return f"{desired.user_id} {begins}until {_written(desired.ends_at)} {desired.rotation}"
+    begins = f"from {_utc_words(desired.begins_at)} " if desired.begins_at else ""
+    return f"{desired.user_id} {begins}until {_utc_words(desired.ends_at)} {desired.rotation}"
 
 
-def _written(moment: datetime) -> str:
+def _utc_words(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

@@ -217,14 +217,14 @@ def _without_ends(word: str) -> str:
     """Strip everything around letters and digits. A loop, because a regular expression would take quadratic time on
     long input."""
     first, last = 0, len(word)
-    while first < last and not _counts(word[first]):
+    while first < last and not _is_kept(word[first]):
         first += 1
-    while last > first and not _counts(word[last - 1]):
+    while last > first and not _is_kept(word[last - 1]):
         last -= 1
     return word[first:last]
 
 
-def _counts(character: str) -> bool:
+def _is_kept(character: str) -> bool:
     return character.isalnum() or character == "~"
 
 

@@ -210,7 +210,7 @@ def _guarded(change: Change) -> MakePlan:
             plan = _refuse_foreign(plan, owned_by, world.database.system_problem if world.database else None)
             if isinstance(plan, NoPlan):
                 return plan
-            return _freeze(change, _at(plan, parameters), await freezes, parameters)
+            return _apply_freezes(change, _with_start(plan, parameters), await freezes, parameters)
         finally:
             owner.cancel()
             freezes.cancel()
@@ -218,12 +218,12 @@ def _guarded(change: Change) -> MakePlan:
     return made
 
 
-def _at(plan: Plan, parameters: Parameters) -> Plan:
+def _with_start(plan: Plan, parameters: Parameters) -> Plan:
     """Add the start time to the plan, so that it is approved with it."""
     return replace(plan, parameters={**plan.parameters, AT: parameters[AT]}) if AT in parameters else plan
 
 
-def _freeze(change: Change, plan: Plan, freezes: Freezes, parameters: Parameters) -> Plan | NoPlan:
+def _apply_freezes(change: Change, plan: Plan, freezes: Freezes, parameters: Parameters) -> Plan | NoPlan:
     """Apply the freezes that are in force at the plan's start time."""
     now = datetime.now(UTC)
     now = max(now, start_of(parameters) or now)

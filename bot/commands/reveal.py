@@ -129,10 +129,10 @@ async def answer_reveal(request: Request, world: World, approval_service: Approv
     if request.surface is Surface.TERMINAL:
         raise UsageError("Nothing was shown", why="a terminal uses `--raw` instead", what_next="Add `--raw` to `logs`.")
     if time.time() > wanted.until:
-        raise OperatorError("Nothing was shown", why="this button has expired", what_next=_again(wanted))
+        raise OperatorError("Nothing was shown", why="this button has expired", what_next=_retry_words(wanted))
     person = await _permit(wanted, request, world, need_approval_service(approval_service))
     if wanted.until > time.time() + VALID_S + _SKEW_S:
-        raise OperatorError("Nothing was shown", why="no button has this time", what_next=_again(wanted))
+        raise OperatorError("Nothing was shown", why="no button has this time", what_next=_retry_words(wanted))
     found = await (_read_job(wanted, world) if wanted.source == "job" else _read_line(wanted, world))
     await record_reveal(need_database(world), person.user_id, REVEALED, _details(wanted, person))
     return reveal_answer(found, source=wanted.source, service=wanted.service)
@@ -185,11 +185,11 @@ def _gone(wanted: Wanted) -> NoReturn:
     raise OperatorError(
         "Nothing was shown",
         why=f"the line is not among the newest {DIGEST_LINES} any more" if wanted.line else "the job has no error now",
-        what_next=_again(wanted),
+        what_next=_retry_words(wanted),
     )
 
 
-def _again(wanted: Wanted) -> str:
+def _retry_words(wanted: Wanted) -> str:
     line = f"logs {wanted.service.short}" if wanted.service else "failed-jobs"
     return f"Ask `{line}` again, and press the button of the new answer."
 

@@ -242,7 +242,7 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
         why="no planned silence has this number",
         what_next="See `silences`.",
     )
-    person = await _who_may_end(
+    person = await _permit_end(
         list_planned_silences, number, request, world, approval_service, gone=gone, failed="No silence was cancelled"
     )
     async with write(need_database(world), request.delivery, shown_by=SHOWN_BY) as conn:
@@ -256,7 +256,7 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
     return cancelled_answer(ended, by=person.user_id)
 
 
-async def _who_may_end(
+async def _permit_end(
     list_them: Callable[[Connection], Awaitable[Sequence[Silence | PlannedSilence]]],
     number: int,
     request: Request,
@@ -328,7 +328,7 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
     gone = OperatorError(
         f"Silence {silence_id} was not ended", why="no active silence has this number", what_next="See `silences`."
     )
-    person = await _who_may_end(
+    person = await _permit_end(
         list_silences, silence_id, request, world, approval_service, gone=gone, failed="No silence was ended"
     )
     ended = await lift(need_database(world), silence_id=silence_id, person=person, delivery=request.delivery)

@@ -58,19 +58,24 @@ def report(course: Course, ended: str) -> dict[str, Any]:
     """Return the stored report: seconds since the heartbeat went stale, and who was not reached."""
     return {
         "outcome": ended,
-        "detected_after_s": _after(course, course.detected_at),
-        "told_after_s": _after(course, course.told_at),
+        "detected_after_s": _seconds_after(course, course.detected_at),
+        "told_after_s": _seconds_after(course, course.told_at),
         "calls": [
-            {"whom": page.who, "by": page.by, "after_s": _after(course, page.at), "why_not": _why_not(course, page)}
+            {
+                "whom": page.who,
+                "by": page.by,
+                "after_s": _seconds_after(course, page.at),
+                "why_not": _why_not(course, page),
+            }
             for page in course.pages
         ],
-        "answered_after_s": _after(course, course.answered_at),
+        "answered_after_s": _seconds_after(course, course.answered_at),
         "answered_by": course.answered_by,
         "not_reached": [f"{page.who} by {page.by}" for page in course.pages if _is_missed(course, page)],
     }
 
 
-def _after(course: Course, at: datetime | None) -> float | None:
+def _seconds_after(course: Course, at: datetime | None) -> float | None:
     """Seconds since the heartbeat went stale, at least 0: Slack's clock and the database's may differ a little."""
     return None if at is None else round(max((at - course.drill.stale_at).total_seconds(), 0.0), 2)
 

@@ -73,10 +73,10 @@ async def gather_health(world: World) -> health.Facts:
         locks=locks.result(),
         freezes=freezes.result(),
         database_since=world.database.away_since if world.database else None,
-        same_again=_same_again(acts.result()),
+        same_again=_restarted_deployments(acts.result()),
         api_answered=world.api_answered,
         api_bad_since=None if is_well else await _api_bad_since(world),
-        working=_working(working.result()),
+        working=_working_runs(working.result()),
         system=world.system,
     )
 
@@ -93,13 +93,13 @@ async def _api_bad_since(world: World) -> datetime | None:
     return alert.since if alert is not None and alert.is_open else None
 
 
-def _working(runs: Sequence[tuple[int, frozenset[Service]]] | Unavailable) -> Mapping[Service, int]:
+def _working_runs(runs: Sequence[tuple[int, frozenset[Service]]] | Unavailable) -> Mapping[Service, int]:
     """The run that acts on each service; empty if the runs can't be read, so that no problem is excused."""
     known = () if isinstance(runs, Unavailable) else runs
     return {service: run_id for run_id, services in known for service in services}
 
 
-def _same_again(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:
+def _restarted_deployments(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:
     """Ids of deployments that a restart or a start made, which have the same commit as before."""
     known = () if isinstance(acts, Unavailable) else acts
     return frozenset(act.deployment_id for act in known if act.deployment_id and act.kind in SAME_AGAIN)

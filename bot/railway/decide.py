@@ -175,9 +175,9 @@ def judge(
     help."""
     sha, overdue = short_sha(external_deploy.commit_sha), is_overdue(external_deploy, now)
     if not is_settled(found):
-        return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
+        return Verdict(Status.UNKNOWN, _unfinished_words(sha, found), (), overdue)
     if evidence.facts is None:
-        return _ended_without_it(sha, found, evidence)
+        return _judge_inactive(sha, found, evidence)
     steps = [
         *_deployments(found, evidence.services, evidence.system),
         *verify.steps(evidence.facts),
@@ -192,14 +192,14 @@ def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
     return in_order(service for service, one in found.items() if one is not Progress.SKIPPED)
 
 
-def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
+def _unfinished_words(sha: str, found: Mapping[Service, Progress]) -> str:
     """Describe what is unfinished; approvals are named, because Railway does not continue without them."""
     coming, held = _names(found, Progress.COMING), _names(found, Progress.HELD)
     waits = f"{sha} waits for approval in Railway on {held}" if held else ""
     return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))
 
 
-def _ended_without_it(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
+def _judge_inactive(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
     """Judge a deployment that is active nowhere and will not be: it failed, or another one replaced it."""
     failed = _names(found, Progress.FAILED)
     if not failed:

@@ -172,7 +172,7 @@ class ActExecution:
             try:
                 proof = await self._act.send(intent, deadline)
             except SourceError as error:
-                outcome = await self._after(error, intent, give_up_at)
+                outcome = await self._handle_failure(error, intent, give_up_at)
             else:
                 return _done(proof) if proof else await self._confirm(intent)
             if outcome is not None:
@@ -195,7 +195,7 @@ class ActExecution:
                 await journal.intend(conn, self._step_context.row.position, intent)
         return journal.held_until - self._settings.call_timeout_s
 
-    async def _after(self, error: SourceError, intent: Json, give_up_at: float) -> Outcome | None:
+    async def _handle_failure(self, error: SourceError, intent: Json, give_up_at: float) -> Outcome | None:
         """Outcome of a failed call; None: nothing was done, and it may be sent again."""
         if not error.outcome_unknown:
             may_again = error.retryable and time.monotonic() < give_up_at

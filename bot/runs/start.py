@@ -112,7 +112,7 @@ class RunStart:
                 conflicts = await runs.take_services(conn, run_id=run.id)
             await self._journal.renew(conn)
             if conflicts:
-                await self._lose(conn, run, conflicts)
+                await self._void_for_conflict(conn, run, conflicts)
                 return None
             await self._begin(conn, run, preempted)
         self._message_writer.wake_ups.outbox.set()
@@ -150,7 +150,11 @@ class RunStart:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
             await self._message_writer.write(conn, other)
         head = await append_audit(
-            conn, actor=ACTOR, event="run.started", run_id=run.id, details={"plan": run.plan_hash} | _exception(run)
+            conn,
+            actor=ACTOR,
+            event="run.started",
+            run_id=run.id,
+            details={"plan": run.plan_hash} | _exception_details(run),
         )
         await self._message_writer.write(conn, run.id, head=head)
 
@@ -167,7 +171,7 @@ class RunStart:
             conn, services=run.services, by_run=run.id, outcome=outcome, longest_lease=self._journal.longest_lease
         )
 
-    async def _lose(self, conn: Connection, run: Run, conflicts: list[tuple[str, int]]) -> None:
+    async def _void_for_conflict(self, conn: Connection, run: Run, conflicts: list[tuple[str, int]]) -> None:
         service, holder = conflicts[0]
         other = await runs.read_run(conn, holder)
         title = f" ({other.title})" if other else ""
@@ -193,7 +197,7 @@ class RunStart:
             await asyncio.sleep(left_s)
 
 
-def _exception(run: Run) -> dict[str, object]:
+def _exception_details(run: Run) -> dict[str, object]:
     """Freezes that the approvers let it pass, for the audit log."""
     passed = sorted(excepted(run.parameters))
     return {"freezes_passed": passed, "exception": run.parameters[EXCEPTION]} if passed else {}

@@ -123,7 +123,7 @@ class Journey:
         for name, count in (("scale.up", before.replicas + 1), ("scale.down", before.replicas)):
             change = partial(self._mutations.scale, self._service, {before.region: count})
             is_seen = await self._change(name, change, partial(_runs, region=before.region, count=count))
-            self._see(name, is_seen, f"{count} replicas are configured and run", "they are not")
+            self._require(name, is_seen, f"{count} replicas are configured and run", "they are not")
         is_same = (await self._list())[0].id == newest
         self._compare("scale.same", is_same, "scaling makes no deployment", "it made a new deployment")
 
@@ -131,13 +131,15 @@ class Journey:
         stopped = await self._serving()
         change = partial(self._mutations.stop, stopped.id)
         is_seen = await self._change("stop", change, partial(_is_stopped, deployment_id=stopped.id))
-        self._see("stop", is_seen, "it is marked as stopped, and no instance runs", "it is not")
+        self._require("stop", is_seen, "it is marked as stopped, and no instance runs", "it is not")
 
     async def _roll_back(self, before: Before) -> None:
         listed = await self._list()
         target = next((one for one in listed if one.id == before.deployment.id), None)
         can = target is not None and target.can_rollback
-        self._see("rollback.offered", can, "the earlier deployment can be rolled back to", "Railway does not offer it")
+        self._require(
+            "rollback.offered", can, "the earlier deployment can be rolled back to", "Railway does not offer it"
+        )
         newest = listed[0].id
         change = partial(self._mutations.roll_back, before.deployment.id)
         await self._send("rollback", change, partial(_is_newer, than=newest))
@@ -154,7 +156,7 @@ class Journey:
         await self._restore_auto_deploy(before)
         self._report(
             before,
-            await self._poll(self._read, partial(_is_as, before=before), self._waits.built),
+            await self._poll(self._read, partial(_is_restored, before=before), self._waits.built),
             await self._poll(self._read_auto_deploy, partial(eq, before.auto_deploy), self._waits.listed),
         )
 
@@ -178,7 +180,7 @@ class Journey:
         """Send one restoring change once. A failure is noted, so that the others are still tried."""
         self._show(f"restoring {name} …")
         try:
-            await change(deadline=self._by())
+            await change(deadline=self._send_deadline())
         except SourceError as error:
             self._show(f"Restoring {name} failed: {error.why}")
             self._not_restored.append(f"restoring {name} failed: {error.why}")
@@ -211,7 +213,7 @@ class Journey:
                 return later[0]
             await asyncio.sleep(self._waits.every)
         self._awaited = None
-        self._see(f"{name}.listed", seen=False, assumed="the new deployment is listed", instead="it is not")
+        self._require(f"{name}.listed", seen=False, assumed="the new deployment is listed", instead="it is not")
         raise AssertionError("the step above ends the journey")
 
     async def _await_serving(self, name: str, deployment_id: str) -> None:
@@ -219,7 +221,9 @@ class Journey:
             return state.serving is not None and state.serving.id == deployment_id and _has_settled(state)
 
         state = await self._until(name, serves, self._waits.built)
-        self._see(f"{name}.serves", state is not None, "it takes the earlier one's place", "it does not serve alone")
+        self._require(
+            f"{name}.serves", state is not None, "it takes the earlier one's place", "it does not serve alone"
+        )
 
     async def _serving(self) -> Deployment:
         state = await self._guarded("state", self._read())
@@ -268,7 +272,7 @@ class Journey:
         self._show(f"{name} …")
         self._awaited = effect
         try:
-            return await change(deadline=self._by())
+            return await change(deadline=self._send_deadline())
         except SourceError as error:
             if not error.outcome_unknown:
                 self._awaited = None
@@ -305,13 +309,13 @@ class Journey:
         title = assumed if is_so else f"not as assumed: {assumed}"
         self._found.append(Finding(f"railway.{name}", status, title, "" if is_so else instead))
 
-    def _see(self, name: str, seen: bool, assumed: str, instead: str) -> None:
+    def _require(self, name: str, seen: bool, assumed: str, instead: str) -> None:
         """Add a finding. Raises CannotGoOnError for a difference, because the next steps would prove nothing."""
         self._compare(name, seen, assumed, instead)
         if not seen:
             raise CannotGoOnError
 
-    def _by(self) -> float:
+    def _send_deadline(self) -> float:
         return time.monotonic() + self._waits.send
 
 
@@ -343,7 +347,7 @@ def _serves(state: ServiceState, sha: str) -> bool:
     return state.serving is not None and state.serving.commit_sha == sha and state.serving.running_instances > 0
 
 
-def _is_as(state: ServiceState, before: Before) -> bool:
+def _is_restored(state: ServiceState, before: Before) -> bool:
     return state.regions.get(before.region) == before.replicas and _serves(state, before.sha)
 
 

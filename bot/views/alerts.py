@@ -105,7 +105,7 @@ def page_line(alert: Alert, around: Surroundings) -> str:
     The last deploy, the first suspect, comes before the backlog. Clock times only, because the line is stored. A
     notification that is no page has neither of them.
     """
-    parts = [_place(around.environment), _trouble(alert)]
+    parts = [_place(around.environment), _problem(alert)]
     if alert.severity is Severity.PAGE:
         parts += [around.deploys.get(alert.service, ""), *_backlog(around)]
     line = plain(" · ".join(filter(None, parts)), limit=1500)
@@ -265,7 +265,7 @@ def _place(environment: str | None) -> str:
     return environment or "environment unknown"
 
 
-def _trouble(alert: Alert) -> str:
+def _problem(alert: Alert) -> str:
     return ", ".join(filter(None, (alert.title, alert.detail.split(";")[0])))
 
 

@@ -35,7 +35,9 @@ def notified_elsewhere(
     """The message about notifications outside Slack, edited as they change: one line per target, with time and outcome,
     and phone numbers of people who were not reached."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
-    lines = [" · ".join([_line(page), *_to_call(page, phones_of), *_later(page, notifications)]) for page in pages]
+    lines = [
+        " · ".join([_line(page), *_to_call(page, phones_of), *_later_events(page, notifications)]) for page in pages
+    ]
     blocks = [context("Notified outside Slack"), *sections(lines)]
     reached = sum(page.state is NotificationState.SENT for page in pages)
     return fit_message(f"Notified outside Slack: {reached} of {len(pages)}", blocks)
@@ -86,7 +88,7 @@ def _line(notification: Notification) -> str:
             return f"🟡 {target_words} is being notified"
 
 
-def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
+def _later_events(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
     """The later events of a page: its acknowledgement and resolution at the pager."""
     for one in notifications:
         if one.page_key != page.key or one.event is PageEvent.TRIGGERED:

@@ -51,7 +51,7 @@ def doctor_answer(report: Report, *, notes: Sequence[str], show_all: bool = Fals
         return findings_answer("doctor", report.findings, data=data, notes=notes)
     blocks = diagnosis_blocks(report.diagnosed.diagnoses, "doctor all")
     loud = [*wrong_first(report.wrong), *report.unknown]
-    blocks += _loud(loud, [one.finding.next_step for one in report.diagnosed.diagnoses])
+    blocks += _problem_blocks(loud, [one.finding.next_step for one in report.diagnosed.diagnoses])
     if not blocks:
         blocks = [section(f"{SIGN[Status.OK]} *doctor: nothing is wrong* in {len(report.fine)} areas")]
     blocks += sections(past_lines(report.past))
@@ -81,7 +81,7 @@ def gate_answer(title: str, gates: Sequence[Finding], diagnosed: Diagnosed) -> A
             for line, one in zip(lines, diagnosed.diagnoses, strict=True)
         ),
         section(fails),
-        *_loud(wrong_first(rest), []),
+        *_problem_blocks(wrong_first(rest), []),
     ]
     data = finding_data(title, gates) | {"causes": causes_data(diagnosed.diagnoses)}
     return Answer(*fit_message("\n".join([*lines, fails, *map(finding_line, rest)]), blocks), data, answer.status, True)
@@ -94,7 +94,7 @@ def _follows(diagnoses: Sequence[Diagnosis]) -> str:
     return f"{counts} other {'finding follows' if counts == 1 else 'findings follow'} from this."
 
 
-def _loud(findings: Sequence[Finding], offered: Sequence[NextStep | None]) -> list[Block]:
+def _problem_blocks(findings: Sequence[Finding], offered: Sequence[NextStep | None]) -> list[Block]:
     """One block per finding with its next step, unless that step was offered already."""
     steps = [*offered]
     blocks: list[Block] = []

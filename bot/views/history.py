@@ -30,7 +30,7 @@ _STATE_WORDS = {
 def history_answer(history: History, *, environment: str | None, system: System, service: Service | None) -> Answer:
     """The answer of `history`. `service`: show only this one; None: all."""
     first = (
-        f"📈 *History* · {escape(environment or 'unknown environment')} · {_what(service)} · last {_window(history)}"
+        f"📈 *History* · {escape(environment or 'unknown environment')} · {_scope(service)} · last {_window(history)}"
     )
     usage = usage_series(history, system, service)
     shown = usage if service else [*work_series(history), *usage, *database_series(history)]
@@ -236,7 +236,7 @@ def _notes(history: History, rows: Sequence[str], has_workers: bool) -> list[str
     ]
 
 
-def _what(service: Service | None) -> str:
+def _scope(service: Service | None) -> str:
     return "all services" if service is None else service.short
 
 

@@ -45,7 +45,7 @@ def incident_message(
     first = headline(incident, alerts)
     waits = replace(incident, due_at=None) if is_calm(alerts) else incident  # no next page while all alerts recover
     who = [*_paged(waits, pages, chain, outside)]
-    lines = [*_end(incident), *_why(incident, alerts), *_other_alerts(alerts), *who]
+    lines = [*_end(incident), *_detail_lines(incident, alerts), *_other_alerts(alerts), *who]
     shown = picture if incident.is_over else ()
     blocks = [section(first), *sections(lines), *actions(buttons(incident, alerts)), *shown, context(_notes(incident))]
     return fit_message(phone_line(incident, alerts), blocks)
@@ -145,7 +145,7 @@ def _is_work(words: str) -> bool:
     return words.startswith(("DB ", "queue ")) or " waiting" in words
 
 
-def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
+def _detail_lines(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     """The details below the first line; empty if the incident is over or recovering."""
     if incident.is_over or is_calm(alerts):
         return []
@@ -229,11 +229,11 @@ def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
     shown = [alert.fingerprint for alert in firing_alerts(alerts)[:1]]
     others = [alert for alert in firing_alerts(alerts)[1:] if not is_same_outage(alert.fingerprint, shown)]
     firing = [alert for alert in others if not is_watched(alert)]
-    lines = [f"🔴 {escape(_trouble(alert), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
+    lines = [f"🔴 {escape(_alert_title(alert), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
     return [*lines, *([f"… {counted(len(firing) - SHOWN_ALERTS, 'more alert')}"] if firing[SHOWN_ALERTS:] else [])]
 
 
-def _trouble(alert: JoinedAlert) -> str:
+def _alert_title(alert: JoinedAlert) -> str:
     """Title of another alert; its details are in the first lines or in the diagnosis."""
     line = read_page_line(alert.line)
     return line.title or line.place

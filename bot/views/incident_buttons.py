@@ -31,7 +31,7 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
             command_button("Postmortem", f"incident export {incident.id}"),
         ]
     acknowledge, resolve = f"incident ack {incident.id}", ("Resolve…", f"incident resolve {incident.id}")
-    menu = command_menu(_rest(incident, alerts))
+    menu = command_menu(_menu_items(incident, alerts))
     if incident.cleared_at is not None or (incident.state is IncidentState.ACKNOWLEDGED and is_calm(alerts)):
         # nothing is left to restart or to roll back
         return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
@@ -42,9 +42,9 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
         first = [command_button("Acknowledge", acknowledge, style="primary")]
     else:
         shown, first = [*[*steps, *read_steps][: MOST - 1], resolve], []
-    sure = None if is_calm(alerts) else _sure(incident, steps)
+    sure = None if is_calm(alerts) else _green_command(incident, steps)
     row = [command_button(*one, style="primary" if one[1] == sure else None) for one in shown]
-    return [*first, *row, menu, *_found_later(sure, shown)]
+    return [*first, *row, menu, *_extra_button(sure, shown)]
 
 
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
@@ -53,11 +53,11 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
     if incident.cleared_at is not None or is_calm(alerts):
         return [command_button(*resolve, style="primary"), command_button("Health", "health")]
     service, steps = _service(incident), _remedies(incident)
-    sure = _sure(incident, steps)
+    sure = _green_command(incident, steps)
     logs = [(f"Logs of {service.short}", f"logs {service.short}")] if service else []
     shown = [*steps[:1], *logs, resolve]
     row = [command_button(*step, style="primary" if step[1] == sure else None) for step in shown]
-    return [*row, *_found_later(sure, shown)]
+    return [*row, *_extra_button(sure, shown)]
 
 
 def is_calm(alerts: Sequence[JoinedAlert]) -> bool:
@@ -88,7 +88,7 @@ def _remedies(incident: Incident) -> list[tuple[str, str]]:
     return [found if step[1].split()[0] == verb else step for step in steps]
 
 
-def _found_later(sure: str | None, shown: Sequence[tuple[str, str]]) -> list[Block]:
+def _extra_button(sure: str | None, shown: Sequence[tuple[str, str]]) -> list[Block]:
     """The green button if it is not among the shown ones; placed after all others, so that none moves."""
     if sure is None or any(command == sure for _, command in shown):
         return []
@@ -103,7 +103,7 @@ def _label(remedy: str) -> str:
     return f"{verb.capitalize()} {words[0]}" if words else verb.capitalize()
 
 
-def _sure(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
+def _green_command(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
     """The command of the green button: the diagnosis's remedy, or the rollback of a deploy just before the problem.
 
     A diagnosis with another cause clears the deploy of suspicion."""
@@ -120,7 +120,7 @@ def _is_deploy_suspected(incident: Incident, *, within: timedelta = BLAMED_FOR) 
     return made is not None and timedelta() <= incident.since - made <= within
 
 
-def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
+def _menu_items(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
     """The menu's items; at most 5, Slack's limit of an overflow menu."""
     service = _service(incident)
     lines = [("Resolve…", f"incident resolve {incident.id}"), ("Escalate now", f"incident escalate {incident.id}")]

@@ -186,11 +186,11 @@ def todo_modal(incidents: Sequence[Incident], metadata: Mapping[str, object], *,
     who = _optional("Who?", OWNER, {"type": "users_select"}, "Optional.")
     due = _optional("By when?", DUE, {"type": "datepicker"}, "The end of that day, in your time zone. Optional.")
     title = f"Follow-up: incident {incidents[0].id}" if len(incidents) == 1 else "Add a follow-up"
-    blocks = [*_which(incidents), what, who, due]
+    blocks = [*_incident_choice(incidents), what, who, due]
     return modal(title, blocks, callback_id=TODO, submit="Add it", metadata=metadata)
 
 
-def _which(incidents: Sequence[Incident]) -> list[Block]:
+def _incident_choice(incidents: Sequence[Incident]) -> list[Block]:
     """A menu of several incidents, or the title of the only one."""
     if len(incidents) == 1:
         return [section(f"*{escape(incidents[0].title, limit=INCIDENT_TITLE_LIMIT)}*")]

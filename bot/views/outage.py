@@ -51,10 +51,10 @@ def away_line(
     environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
 ) -> AwayLine:
     """Make the parts of an outage. `refuses_writes`: the database answers but accepts no writes."""
-    return AwayLine(environment or "environment unknown", _what(api, refuses_writes), problem, _api(api))
+    return AwayLine(environment or "environment unknown", _problem_words(api, refuses_writes), problem, _api(api))
 
 
-def _what(api: ApiHealth | Unavailable, refuses_writes: bool) -> str:
+def _problem_words(api: ApiHealth | Unavailable, refuses_writes: bool) -> str:
     if refuses_writes:
         return "the database accepts no writes"
     is_away_for_all = isinstance(api, ApiHealth) and api.db_connected is False

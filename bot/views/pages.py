@@ -137,7 +137,7 @@ def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: Page
 def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert], reader: str) -> Content:
     """The page after it needs no answer any more; with the next steps if `reader`, a Slack user id, is the incident's
     owner."""
-    lines, asked = [_stands(incident, reader)], []
+    lines, asked = [_state_line(incident, reader)], []
     if is_owner(incident, reader):
         lines += [escape(line, limit=LINE_LIMIT) for line in incident_details(incident, alerts)]
         asked = owner_buttons(incident, alerts)
@@ -153,7 +153,7 @@ def is_owner(incident: Incident, reader: str) -> bool:
     return incident.state is IncidentState.ACKNOWLEDGED and by is not None and by.user_id == reader
 
 
-def _stands(incident: Incident, reader: str) -> str:
+def _state_line(incident: Incident, reader: str) -> str:
     match incident.state:
         case IncidentState.RESOLVED:
             return "Resolved. No action is needed."

@@ -18,7 +18,7 @@ SHOWN_RULES = 12
 
 def report_answer(report: Report, *, environment: str) -> Answer:
     """The report as an answer. Its status is always ok, because past numbers are no problem to act on."""
-    first = f"📈 *Report* · {escape(environment)} · {_what(report)} · last {age(report.until - report.since)}"
+    first = f"📈 *Report* · {escape(environment)} · {_scope(report)} · last {age(report.until - report.since)}"
     lines = [*_gap(report), *_incident_lines(report), *_held_back(report), *_dora(report)]
     blocks = [section(first), *sections(lines)]
     if report.rules:
@@ -44,13 +44,13 @@ def figures_line(report: Report) -> str:
 _WINDOWS = (("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"))
 
 
-def _what(report: Report) -> str:
+def _scope(report: Report) -> str:
     service = find_service(report.service) if report.service else None
     return service.short if service else "all services"
 
 
 def _suffix(report: Report) -> str:
-    return "" if report.service is None else f" {_what(report)}"
+    return "" if report.service is None else f" {_scope(report)}"
 
 
 def _gap(report: Report) -> list[str]:

@@ -64,7 +64,7 @@ def choose_button(scope: str) -> Block:
 
 def choices(candidates: Sequence[Candidate]) -> list[Choice]:
     """The candidates as options of a modal, with their evidence; the value is the word that commands take."""
-    return [Choice(one.word, _label(one), plain(_why(one), limit=BUTTON_LIMIT)) for one in candidates]
+    return [Choice(one.word, _label(one), plain(_evidence_words(one), limit=BUTTON_LIMIT)) for one in candidates]
 
 
 def _label(candidate: Candidate) -> str:
@@ -73,7 +73,7 @@ def _label(candidate: Candidate) -> str:
     return f"{mark}{candidate.name} {subject}".strip()
 
 
-def _why(candidate: Candidate) -> str:
+def _evidence_words(candidate: Candidate) -> str:
     """The evidence; without a commit also time and author, because nothing else distinguishes such deployments."""
     if candidate.sha or candidate.made_at is None:
         return candidate.evidence

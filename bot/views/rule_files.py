@@ -71,7 +71,7 @@ def policy_changes(before: Policy, after: Policy, name_of: NameOf) -> Iterator[s
             yield f"added: {rule_words(rule, name_of)}"
             continue
         removed.remove(former)
-        yield f"changed: {rule_words(rule, name_of)} ({_moved(former.who, rule.who, name_of)})"
+        yield f"changed: {rule_words(rule, name_of)} ({_people_changes(former.who, rule.who, name_of)})"
     for rule in removed:
         yield f"removed: {rule_words(rule, name_of)}"
     if before.expires_after != after.expires_after:
@@ -94,20 +94,20 @@ def right_changes(before: Policy, after: Policy, environment: str, name_of: Name
     ids = sorted({one for policy in (before, after) for rule in policy.rules for one in rule.who} - {ANYBODY})
     for one in ids:
         for right in Right:
-            old, new = (_held(policy, right, one, environment) for policy in (before, after))
+            old, new = (_granted(policy, right, one, environment) for policy in (before, after))
             if old != new:
-                yield f"{_name(one, name_of)}: {'; '.join(_gains(right, old, new))}"
+                yield f"{_name(one, name_of)}: {'; '.join(_right_words(right, old, new))}"
 
 
 def limit_changes(before: AlertRules, after: AlertRules) -> Iterator[str]:
     """ "rules.workers.silent_s: 45, now 60"."""
-    old, new = dict(_flat(before.model_dump(mode="json"))), dict(_flat(after.model_dump(mode="json")))
+    old, new = dict(_flatten(before.model_dump(mode="json"))), dict(_flatten(after.model_dump(mode="json")))
     for name in dict.fromkeys([*old, *new]):
         if old.get(name) != new.get(name):
             yield f"{name}: {old.get(name)}, now {new.get(name)}"
 
 
-def _gains(right: Right, old: frozenset[str], new: frozenset[str]) -> Iterator[str]:
+def _right_words(right: Right, old: frozenset[str], new: frozenset[str]) -> Iterator[str]:
     if new - old:
         yield f"may now {right.value} {_shown(new - old, new)}"
     if old - new:
@@ -118,21 +118,21 @@ def _shown(verbs: frozenset[str], of: frozenset[str]) -> str:
     return "everything" if verbs == of == VERBS else _listed(verbs)
 
 
-def _held(policy: Policy, right: Right, one: str, environment: str) -> frozenset[str]:
+def _granted(policy: Policy, right: Right, one: str, environment: str) -> frozenset[str]:
     """The verbs that this id itself may use on some service; members of a group count only as the group."""
     parts = (None, *DECLARED)
     return frozenset(
-        verb for verb in VERBS if any(_is_held(policy, right, one, verb, part, environment) for part in parts)
+        verb for verb in VERBS if any(_is_granted(policy, right, one, verb, part, environment) for part in parts)
     )
 
 
-def _is_held(policy: Policy, right: Right, one: str, verb: str, part: Service | None, environment: str) -> bool:
+def _is_granted(policy: Policy, right: Right, one: str, verb: str, part: Service | None, environment: str) -> bool:
     target = Target(verb, frozenset({part} if part else ()), environment, any_moment=True)
     denied = any({one, ANYBODY} & rule.who for rule in policy.about(right, target, part, denies=True))
     return not denied and any(one in rule.who for rule in policy.about(right, target, part, denies=False))
 
 
-def _moved(before: frozenset[str], after: frozenset[str], name_of: NameOf) -> str:
+def _people_changes(before: frozenset[str], after: frozenset[str], name_of: NameOf) -> str:
     gone, come = [[_name(one, name_of) for one in sorted(ids)] for ids in (before - after, after - before)]
     return ", ".join([*(f"now {one} too" for one in come), *(f"no longer {one}" for one in gone)])
 
@@ -152,9 +152,9 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(sorted(words))
 
 
-def _flat(table: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
+def _flatten(table: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flat(value, *above, key)
+            yield from _flatten(value, *above, key)
         else:
             yield ".".join((*above, key)), value

@@ -39,14 +39,16 @@ def ended_line(run: Run, decisions: Sequence[Decision]) -> str | None:
     if who is None or not run.state.is_final or _ended_it_themselves(run):
         return None
     title = escape(run.title, limit=LINE_LIMIT)
-    return with_short_ids(f"{mention(who.user_id)}: {_how(run, decisions).rstrip('.')} · *{title}* (run {run.id})")
+    return with_short_ids(
+        f"{mention(who.user_id)}: {_outcome_clause(run, decisions).rstrip('.')} · *{title}* (run {run.id})"
+    )
 
 
 def _ended_it_themselves(run: Run) -> bool:
     return run.state is RunState.CANCELLED and run.cancel_requested_by == run.requested_by
 
 
-def _how(run: Run, decisions: Sequence[Decision]) -> str:
+def _outcome_clause(run: Run, decisions: Sequence[Decision]) -> str:
     denial = next((one for one in decisions if not one.approve), None)
     if denial is not None:
         return f"denied by {person(denial.person)}{f': {_short(denial.reason)}' if denial.reason else ''}"
@@ -70,7 +72,7 @@ def outcome_words(
     """The run's outcome. `planned`: number of the plan's steps; later steps were added by a fallback."""
     if len(steps) <= planned:
         return _outcome_words(state, steps, cancelled_by=cancelled_by, standing=standing)
-    failed = _where(steps[:planned])
+    failed = _failed_step(steps[:planned])
     if state is RunState.FAILED and all(step.state in _FINE for step in steps[planned:]):
         return f"Stopped at {failed}. Nothing was changed, and the stopped services were started again. {standing}"
     then = _outcome_words(state, steps[planned:], cancelled_by=cancelled_by, standing=standing)
@@ -118,12 +120,12 @@ def _outcome_words(state: RunState, steps: Sequence[RunStep], *, cancelled_by: s
             who = cancelled_by or "an operator"
             return f"Cancelled by {who} after {done} of {counted(len(steps), 'step')}. {standing}"
         case RunState.UNKNOWN:
-            return f"The outcome is unknown at {_where(steps)}. {standing}"
+            return f"The outcome is unknown at {_failed_step(steps)}. {standing}"
         case _:
-            return f"Stopped at {_where(steps)}. {standing}"
+            return f"Stopped at {_failed_step(steps)}. {standing}"
 
 
-def _where(steps: Sequence[RunStep]) -> str:
+def _failed_step(steps: Sequence[RunStep]) -> str:
     """ "step 3 of 9: not within 180 s", for the first step that did not succeed."""
     row = next((step for step in steps if step.state not in _FINE), None)
     where = f"step {row.position + 1} of {steps[-1].position + 1}" if row else "its end"

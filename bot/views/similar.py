@@ -25,7 +25,7 @@ def seen_before_line(similar: Sequence[SimilarIncident]) -> str:
     if not similar:
         return ""
     last = similar[0]
-    return f"🔁 *{ordinal(len(similar) + 1)} time in {SEEN_WITHIN.days} days.* Last: {_one(last)}"
+    return f"🔁 *{ordinal(len(similar) + 1)} time in {SEEN_WITHIN.days} days.* Last: {_incident_words(last)}"
 
 
 def similar_answer(incident_id: int, similar: Sequence[SimilarIncident]) -> Answer:
@@ -36,7 +36,7 @@ def similar_answer(incident_id: int, similar: Sequence[SimilarIncident]) -> Answ
     else:
         count = counted(len(similar), "incident")
         first = f"🔁 *{count} like incident {incident_id}* in the {SEEN_WITHIN.days} days before it"
-        lines = [f"• {_one(one)}" for one in similar[:SHOWN]]
+        lines = [f"• {_incident_words(one)}" for one in similar[:SHOWN]]
         left_out = [f"… {len(similar) - SHOWN} more"] if len(similar) > SHOWN else []
         buttons = [command_button(f"Timeline of {one.id}", f"incident timeline {one.id}") for one in similar[:3]]
         note = "the same alert of the same service; no drills, no unresolved incidents, this environment only"
@@ -45,7 +45,7 @@ def similar_answer(incident_id: int, similar: Sequence[SimilarIncident]) -> Answ
     return Answer(*fit_message(first, blocks), data, Status.OK, private=True)
 
 
-def _one(similar: SimilarIncident) -> str:
+def _incident_words(similar: SimilarIncident) -> str:
     cause = escape(mask_message(similar.cause), limit=CAUSE_LIMIT)
     ended = f", ended by run {similar.run_id}" if similar.run_id is not None else ""
     when = date_token(similar.opened_at, DATE_AND_TIME)

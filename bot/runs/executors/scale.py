@@ -126,12 +126,12 @@ class Stop(Act[StopService]):
 
     async def send(self, intent: Json, deadline: float) -> None:
         """Stop the deployments that still run: an earlier attempt may have stopped some."""
-        left = await self._left(intent)
+        left = await self._still_running(intent)
         for deployment_id in intent["deployments"] if isinstance(left, Unknown) else [one.id for one in left]:
             await self._reads.mutations.stop(deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
-        left = await self._left(intent)
+        left = await self._still_running(intent)
         if isinstance(left, Unknown):
             return left
         if left:
@@ -140,14 +140,14 @@ class Stop(Act[StopService]):
         return Done(f"{self._step.service.short} is stopping", {"stopped": intent["deployments"]})
 
     async def done_in_part(self, intent: Json) -> str:
-        left = await self._left(intent)
+        left = await self._still_running(intent)
         if isinstance(left, Unknown):
             return ""
         running = {deployment.id for deployment in left}
         stopped = [one for one in intent["deployments"] if one not in running]
         return f"{' and '.join(stopped)} of {self._step.service.short} stopped" if stopped and running else ""
 
-    async def _left(self, intent: Json) -> list[Deployment] | Unknown:
+    async def _still_running(self, intent: Json) -> list[Deployment] | Unknown:
         state = await self._reads.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))

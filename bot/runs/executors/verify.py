@@ -182,7 +182,7 @@ class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
 
     async def observe(self) -> Sight:
         jobs = await self._tools.world.read(list_running_jobs)
-        living = await self._living()
+        living = await self._live_workers()
         if isinstance(jobs, Unavailable):
             return Unknown(str(jobs))
         if isinstance(living, Unknown):
@@ -193,7 +193,7 @@ class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
             return Done("no job was left behind", {"orphans": []})
         return Done(f"{counted(len(orphans), 'job')} in processing without a living worker", {"orphans": orphans})
 
-    async def _living(self) -> set[str] | Unknown:
+    async def _live_workers(self) -> set[str] | Unknown:
         """No workers once Railway shows no process; else the workers with a heartbeat since the last act."""
         state = await self._tools.state_of(self._step.service)
         if not isinstance(state, Unavailable) and count_processes(state) == 0:
