@@ -23,7 +23,7 @@ class PageLevel:
 
 @dataclass(frozen=True)
 class Remind:
-    """Ask the owner after no activity for a while. `due_in`: how long to wait for an answer; None is not to wait."""
+    """Ask the owner after no activity for a while. `due_in`: how long to wait for an answer; None: do not wait."""
 
     due_in: timedelta | None
 

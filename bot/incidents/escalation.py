@@ -39,7 +39,7 @@ class Escalation(PeriodicTask):
         self._wake_ups = incident_store.wake_ups
 
     async def tick(self, fence: Fence) -> float:
-        """Do what is due; return the seconds until the next look. Raises SourceError while the database is away."""
+        """Do what is due; return the seconds until the next tick. Raises SourceError while the database is away."""
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)
             if not unresolved:

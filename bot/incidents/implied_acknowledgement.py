@@ -30,7 +30,7 @@ TIMEOUT_S = 15.0  # the transaction waits for a page that is being posted
 class ImpliedAcknowledgement:
     """Acknowledges in a transaction of its own, so that no request fails because of it; one per process.
 
-    `responders`: Slack ids of users and groups.
+    `responders`: Slack ids of users and groups who may manage incidents.
     """
 
     def __init__(self, database: Database, incident_store: IncidentStore, responders: Collection[str]) -> None:

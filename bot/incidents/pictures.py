@@ -28,7 +28,10 @@ SOON_S, IDLE_S = 30.0, 600.0  # while an incident is young or was over lately, a
 
 
 class IncidentPictures(PeriodicTask):
-    """Draws the picture when an incident is over, and again once the hour after its opening has passed."""
+    """Draws the picture when an incident is over, and again once the hour after its opening has passed.
+
+    `world` names the services of the operated system.
+    """
 
     name = "incident pictures"
 

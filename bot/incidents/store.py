@@ -167,7 +167,7 @@ class IncidentStore:
         )
         return incident
 
-    async def retell(self, database: Database, message_key: str) -> None:
+    async def rewrite_root(self, database: Database, message_key: str) -> None:
         """Write the root message of this key from the present state, in a transaction of its own."""
         number = int(message_key.partition(":")[2])
         async with database.transaction() as conn:

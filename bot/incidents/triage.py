@@ -75,13 +75,13 @@ class TriageSummary(PeriodicTask):
         """Write the parts that are missing in any incident's thread. Raises SourceError without a database."""
         work = _Work()
         with self._wake_ups.incidents.listen(work.changed.set):
-            slots = (self._brief_worst_first(fence, work) for _ in range(AT_ONCE))
+            slots = (self._diagnose_worst_first(fence, work) for _ in range(AT_ONCE))
             ends = await asyncio.gather(*slots, return_exceptions=True)
         for error in [*filter(None, ends), *work.failed]:
             raise error
         return self._wake_ups.poll_s
 
-    async def _brief_worst_first(self, fence: Fence, work: _Work) -> None:
+    async def _diagnose_worst_first(self, fence: Fence, work: _Work) -> None:
         """Diagnose incidents until each is taken and none is being read; one that opens meanwhile is taken at once.
 
         An incident that fails is left for the next tick, and delays no other.
@@ -90,7 +90,7 @@ class TriageSummary(PeriodicTask):
             work.changed.clear()
             incident = await self._take(work.taken)
             if incident is not None:
-                await self._brief(incident, fence, work)
+                await self._diagnose(incident, fence, work)
             elif work.reading == 0:
                 return
             else:
@@ -98,7 +98,7 @@ class TriageSummary(PeriodicTask):
                     async with asyncio.timeout(self._wake_ups.poll_s):
                         await work.changed.wait()
 
-    async def _brief(self, incident: Incident, fence: Fence, work: _Work) -> None:
+    async def _diagnose(self, incident: Incident, fence: Fence, work: _Work) -> None:
         work.reading += 1
         try:
             await self._read_and_post(incident, fence)

@@ -92,7 +92,7 @@ class CalendarSources:
         targets = {} if isinstance(mail, Invalid) else mail.targets
         self._emails = {address.lower(): name for name, address in targets.items()}
         self._fetch_every_s = fetch_every_s
-        self._due_at: dict[str, float] = {}  # of addresses, by `time.monotonic`; empty before the first fetch
+        self._due_at: dict[str, float] = {}  # of addresses, by `time.monotonic`; one without a time is due at once
         self._failures: dict[str, int] = {}
         self._files: dict[str, WatchedFile] = {}
         self._reader = CalendarReader()
@@ -253,7 +253,7 @@ class CalendarWatch:
         return self._world.calendars
 
     async def run(self) -> None:
-        """Check for changes until canceled."""
+        """Check for changes until cancelled."""
         while True:
             await asyncio.sleep(self._every_s)
             await self.check()

@@ -1,4 +1,4 @@
-"""Changes of the on-call schedule: stored, posted in the channel, and sent to the people whom they move, at once."""
+"""Changes of the on-call schedule, each in one transaction: stored, posted, and sent to people whose shifts move."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, chann
 async def remember_moves(
     conn: Connection, schedule: Schedule | None, before: Sequence[Override], now: datetime
 ) -> list[Move]:
-    """Return the moves that this transaction's change of overrides makes; store a day's and an hour's reminders."""
+    """Return the moves that this transaction's change of overrides makes; store reminders 1 day and 1 h before each."""
     if schedule is None:
         return []
     after = await oncall.list_overrides(conn)

@@ -125,7 +125,7 @@ class Wiring:
             watch,
             external_deployments,
             *sender.tasks,
-            *make_notifiers(core_wiring, pagers, self.wake_ups, partial(incident_store.retell, database)),
+            *make_notifiers(core_wiring, pagers, self.wake_ups, partial(incident_store.rewrite_root, database)),
             Escalation(database, incident_store),
             TriageSummary(database, world, incident_store),
             HistoryRecorder(database, lambda: watch.latest),
