@@ -97,7 +97,7 @@ class Pace:
         self._let_pass(at)
 
     def note_refusal(self, channel: str, retry_after_s: float) -> None:
-        """Let no answer pass to this channel before then; more urgent posts may try, and wait in their own way."""
+        """Let no answer pass to this channel for `retry_after_s`; more urgent posts may try and wait in their way."""
         at = self._channel(channel)
         at.answers_from = max(at.answers_from, asyncio.get_running_loop().time() + retry_after_s)
         self._let_pass(at)

@@ -25,7 +25,7 @@ async def lock_ask_budget(conn: Connection) -> None:
 
 
 async def read_ask_spending(conn: Connection, *, ask_id: int, user_id: str | None) -> AskSpending:
-    """Return the cost spent or reserved since midnight UTC: by this question, by this person, and in total."""
+    """Return the US dollars and tokens spent or reserved since midnight UTC: by this question, this person, and all."""
     return await fetch_row(conn, AskSpending, "read_ask_spending", ask_id=ask_id, user_id=user_id)
 
 

@@ -165,7 +165,7 @@ async def store_memo(conn: Connection, *, memo_id: str, answer: MemoAnswer) -> N
 
 
 async def retry_memo(conn: Connection, *, memo_id: str, spent_usd: Decimal, reserve_usd: Decimal) -> None:
-    """Record another attempt: `spent_usd` is the most the last one cost, `reserve_usd` the most the next may cost."""
+    """Record another attempt: `spent_usd` is what the last one may have cost, `reserve_usd` the most the next may."""
     await conn.execute(SQL["retry_memo"], {"memo_id": memo_id, "spent_usd": spent_usd, "reserve_usd": reserve_usd})
 
 

@@ -1,6 +1,6 @@
-"""Alerts as parts of their incidents.
+"""Alerts as parts of their incidents. Typed calls of `sql/queries/incident_alerts.sql`.
 
-The typed calls of `sql/queries/incident_alerts.sql`. The caller owns the transaction.
+The caller owns the transaction.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ async def join_alert(
     line: str,
     message_key: str = "",
 ) -> bool:
-    """Make a firing alert part of this incident, and of no other any more. False if there is no such alert."""
+    """Make an alert part of this incident, as firing, and of no other any more. False if there is no such alert."""
     parameters = {
         "alert_id": alert_id,
         "incident_id": incident_id,

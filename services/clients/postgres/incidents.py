@@ -1,6 +1,4 @@
-"""Incidents and their pages.
-
-The typed calls of `sql/queries/incidents.sql`.
+"""Incidents and their pages. Typed calls of `sql/queries/incidents.sql`.
 
 The caller owns the transaction. Every change is compare-and-set and returns whether it happened; nothing brings
 a resolved incident back. Lock the incident first where a change rests on what was read.

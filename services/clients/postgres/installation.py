@@ -44,7 +44,7 @@ async def read_environment(conn: Connection) -> str | None:
 
 
 async def is_installed(conn: Connection) -> bool:
-    """True if the table for the record exists, which the first migration creates."""
+    """True if the table for the record exists, which a migration creates."""
     row = await (await conn.execute(SQL["is_installed"])).fetchone()
     return bool(row and row[0])
 

@@ -35,7 +35,7 @@ async def store_notification(
     details: Mapping[str, str] = MappingProxyType({}),
     patience: timedelta = timedelta(),
 ) -> bool:
-    """Notify `target` once, in the transaction of the state that it reports. False: the key exists already.
+    """Notify `target` once, in the transaction of the state that it reports. False: the key exists, nothing changes.
 
     `target` is a name from the bot's environment ("default", "ann"). `subject` is one line; longer texts are cut. With
     a `thread_key`, the outcome is shown in that message's thread, and the page links to it. `details`: `severity`, one

@@ -1,6 +1,6 @@
 """Overrides of the on-call schedule, and the lock under which the schedule changes.
 
-The typed calls of `sql/queries/oncall.sql`. The caller owns the transaction.
+Typed calls of `sql/queries/oncall.sql`. The caller owns the transaction.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class Database:
         self._closed = False
         self._recognize = recognize
         self.recognition: Recognition | None = None
-        self.away_since: datetime | None = None  # since when connecting fails, by our own clock; None: it works
+        self.away_since: datetime | None = None  # since when connecting fails, by our own clock; else None
 
     @classmethod
     def connect_lazily(
@@ -226,7 +226,7 @@ class Database:
                 yield conn
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
-                committing = begin != READ_ONLY  # of a read, no outcome can be unknown
+                committing = begin != READ_ONLY  # a read has no outcome that could be unknown
                 with _cut_at(conn, limit.answer_by):
                     await conn.execute("COMMIT")
         except psycopg.Error as error:

@@ -1,7 +1,4 @@
-"""The timelines of incidents.
-
-The typed calls of `sql/queries/timeline.sql`. The caller owns the transaction.
-"""
+"""The timelines of incidents. Typed calls of `sql/queries/timeline.sql`. The caller owns the transaction."""
 
 from __future__ import annotations
 

@@ -62,7 +62,10 @@ class RailwayMutations:
         self._expect_true(await self._change("roll_back", {"id": deployment_id}, deadline), "deploymentRollback")
 
     async def redeploy(self, deployment_id: str, *, deadline: float) -> str | None:
-        """Deploy this deployment's code again, with the current variables. Returns the new deployment's id."""
+        """Deploy this deployment's code again, with the current variables.
+
+        Returns the new deployment's id, None if Railway does not name it.
+        """
         data = await self._change("redeploy", {"id": deployment_id}, deadline)
         made = data.get("deploymentRedeploy")
         return str(made["id"]) if isinstance(made, Mapping) and made.get("id") else None
@@ -84,7 +87,7 @@ class RailwayMutations:
         return status
 
     async def deploy_commit(self, service: Service, sha: str, *, deadline: float) -> str | None:
-        """Build and deploy one commit. Returns the new deployment's id."""
+        """Build and deploy one commit. Returns the new deployment's id, None if Railway does not name it."""
         variables = {
             "environmentId": self._client.environment_id,
             "serviceId": await self._client.find_service_id(service),

@@ -19,7 +19,7 @@ _EPOCH_FROM = 1_000_000_000  # numbers from here on are seconds since 1970, smal
 
 @dataclass(frozen=True)
 class RateLimit:
-    """Railway's rate limit as last reported. Its window differs by plan and by document, so none is assumed.
+    """Railway's rate limit as last reported. Its window differs by plan and in Railway's documents, so none is assumed.
 
     `reset_at` is None if the header was missing or not understood.
     """
