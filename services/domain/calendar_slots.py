@@ -92,7 +92,7 @@ class KnownPeople:
         return found[0] if len(found) == 1 else None
 
     def by_word(self, word: str) -> str | None:
-        """The name of the person with this address, Slack user id, or name in the file (any case)."""
+        """The name of the person with this address, Slack user id, or name in the file (any case); None without one."""
         return (
             self.by_address(word)
             if "@" in word

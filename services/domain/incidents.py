@@ -191,7 +191,7 @@ class IncidentEvent:
     """One line of the timeline. `by` is None for the bot. `text` is plain text, not escaped yet.
 
     `channel_id` and `ts` name the message that a person marked; None for everything else. `repeats`: how many further
-    equal lines of the same person it stands for.
+    lines of the same person were added to it.
     """
 
     incident_id: int
@@ -205,13 +205,13 @@ class IncidentEvent:
 
     @property
     def words(self) -> str:
-        """The text, with the number of times it was repeated."""
+        """The text, after the number of lines that it holds if there are several."""
         return repeated_words(self.text, self.repeats)
 
 
 @dataclass(frozen=True)
 class RepeatedLine:
-    """A line of a timeline, and how many further equal lines of the same person it stands for."""
+    """A line of a timeline, and how many further lines of the same person were added to it."""
 
     id: int
     text: str

@@ -123,7 +123,7 @@ class Swap:
 
 @dataclass(frozen=True)
 class Plan:
-    """An on-call schedule with the overrides that are in force."""
+    """An on-call schedule with the overrides that apply to it."""
 
     schedule: Schedule
     overrides: Sequence[Override]

@@ -32,9 +32,9 @@ class Todo:
 class WantedIssue:
     """The GitHub issue to create for a follow-up.
 
-    `sent_at`: when the first attempt was sent, so the issue may exist since then; None if none was sent. `attempts`:
-    their number so far. `title`: the incident's. `channel_id`, `ts`: of the incident's message, None while it is not
-    posted.
+    `sent_at`: from this time on the issue may exist; None if it can't, because no attempt was sent or GitHub refused
+    it. `attempts`: their number so far. `title`: the incident's. `channel_id`, `ts`: of the incident's message, None
+    while it is not posted.
     """
 
     todo_id: int

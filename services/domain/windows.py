@@ -190,7 +190,7 @@ def take_window(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[Wr
     or a span alone, `until mon 08:00`, `every fri`, `every week`, each at most once and in any order.
 
     Raises MomentError if the words after `from`, `until` or `every` are not understood. A time without `from` counts
-    only if no other part was read yet; so the words of a reason that follow are left alone.
+    only at the start, or after `every …` alone; so the words of a reason that follow are left alone.
     """
     read = _Reading(now, zone)
     rest = words
@@ -263,7 +263,7 @@ class _Reading:
         return found[1]
 
     def _take_bare(self, words: Sequence[str]) -> Sequence[str] | None:
-        """Take a span or a time without a word before it, only at the start: not from the words of a reason."""
+        """Take a span or a time without a word before it, at the start or after `every …`, not in a reason."""
         is_start = self._begins is None and self._lasts is None and not self._until
         if is_start and (found := take_span(words)) is not None:
             self._lasts = found[0]
