@@ -23,7 +23,7 @@ from services.domain.status import Status
 class State(StrEnum):
     """The state of a worker, most urgent first."""
 
-    MISSING = "missing"  # Railway should run it, but there was never a heartbeat of it
+    MISSING = "missing"  # Railway should run it, but there was no heartbeat of it in the last 24 h
     STALE = "stale"  # it stopped sending heartbeats and was not replaced
     FAILING = "failing"  # it beats, and reports an error
     DEGRADED = "degraded"  # it beats, and reports reduced operation

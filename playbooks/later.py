@@ -10,7 +10,7 @@ from services.domain.promotion import PROOF
 
 AT = "at"  # the parameter with the moment, ISO 8601 in UTC: part of the approved plan
 OPTIONS = frozenset({AT, EXCEPTION, PROOF})  # a former release executes no run with these parameters
-LONGEST = timedelta(days=7)  # a plan for a later time would be outdated
+LONGEST = timedelta(days=7)  # a plan that waits longer for its start would be outdated
 
 
 def write_start(moment: datetime) -> str:

@@ -1,7 +1,8 @@
 """Go back to an earlier deployment: its image and its variables (runbook, "Code Rollback")
 
 When:   a deploy made things worse.
-Effect: auto-deploys are frozen, the service goes back, is verified by its own report, and stays locked.
+Effect: auto-deploys are frozen, the service goes back, is verified by its own report, and stays locked against
+        deploys.
 Undo:   roll back to the deployment that serves now; `unlock` lifts lock and freeze.
 """
 

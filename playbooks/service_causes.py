@@ -19,7 +19,7 @@ from services.domain.text import age
 
 BLAMED_FOR = timedelta(minutes=30)  # a deploy is rarely the cause of a problem that begins later
 
-SILENT_BEFORE = timedelta(minutes=1)  # a heartbeat that ended earlier before a deployment did not end because of it
+SILENT_BEFORE = timedelta(minutes=1)  # heartbeats that end longer before a deployment did not end because of it
 
 RAN = timedelta(seconds=5)  # a process that beats for so long after its start has started well
 

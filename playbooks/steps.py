@@ -33,7 +33,7 @@ class _Step(ABC):
     """The base class of all steps.
 
     `acts`: it changes something, at most once. Every other step reads, once or until a condition holds or time is up.
-    `cleans_up`: it is executed even if the run fails before it. `report_name`: its name in the golden path's mission
+    `cleans_up`: it is executed however the run ends before it. `report_name`: its name in the golden path's mission
     report.
     """
 

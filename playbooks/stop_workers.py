@@ -54,7 +54,7 @@ def system_among(states: States) -> System:
     """The system to use while it is not known: the one whose services Railway reports, plus each other known worker
     that Railway reports.
 
-    If they fit no system, plus the workers of every system.
+    If they fit no system: our own, plus the workers of every system.
     """
     fitting = _fitting(states)
     base, shown = fitting or RUNBOOK, () if isinstance(states, Unavailable) else states

@@ -20,7 +20,7 @@ LOGS = NextStep("Logs of api", "logs api")
 class Facts:
     """`environment`: the bot's environment, None if its own settings do not name it.
 
-    `others_answer`: True if Railway answers, so that no answer is the API's fault and not that of our own network.
+    `others_answer`: True if Railway answers, so that the API's silence is its own fault, not our network's.
     `answered`: the ok answers before the API stopped answering well; `bad_since`: since when an alert reports that it
     does not; None if that is not known.
     """

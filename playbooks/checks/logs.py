@@ -124,7 +124,7 @@ def _group(seen: _Recognized) -> list[_Group]:
 
 
 def _is_error(line: LogLine) -> bool:
-    """True by its severity. The frames of a traceback belong to the line that follows them."""
+    """True if its severity is an error's. The frames of a traceback belong to the line that follows them."""
     message = line.message
     is_own = bool(message.strip()) and not message[0].isspace() and not message.startswith(_NOT_BY_THEMSELVES)
     return is_own and line.severity.lower() in _ERROR_LEVELS

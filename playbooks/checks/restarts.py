@@ -22,7 +22,7 @@ from services.domain.usage import ServiceUsage
 class Facts:
     """`as_of` is the database's clock. services: Railway's last report, None if Railway is not configured.
 
-    Deploys, restarts and scaling stop workers in order, so workers that reported a stop do not count;
+    Deploys, restarts and scaling stop workers gracefully, so those that reported a stop do not count;
     `starts_per_replica` starts of the others within `window` are more than a killed process or a lost machine explains.
     usage: Railway's metrics, which show a crash at the memory limit.
     """
