@@ -76,4 +76,7 @@ async def test_cleared_message_names_the_person_to_resolve_the_incident(
     working.run("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now()")
     await engine.tick()
 
-    assert (await message(engine)).startswith("🟢 *CLEARED*, to be resolved by <@U0ANN> · ingest 1 of 1 alive")
+    text = await message(engine)
+    assert text.startswith("🟢 *CLEARED*")
+    assert "by <@U0ANN> · " in text
+    assert "1 of 1" in text

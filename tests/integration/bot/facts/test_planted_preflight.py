@@ -28,6 +28,7 @@ BOXES = {
     "preflight.variables_of_enforcement", "preflight.migrations_are_applied", "preflight.security_audit",
     "preflight.no_uncommitted_changes", "preflight.release_is_tagged",
 }  # fmt: skip
+FORGET = "DELETE FROM supabase_migrations.schema_migrations WHERE version ~ '0300$'"
 
 
 @pytest.fixture
@@ -83,10 +84,7 @@ async def test_every_box_can_be_ticked(ready: World, checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "box"),
     [
-        (
-            "DELETE FROM supabase_migrations.schema_migrations WHERE version ~ '0300$'",
-            "migrations_are_applied",
-        ),
+        (FORGET, "migrations_are_applied"),
         ("UPDATE supabase_migrations.schema_migrations SET checksum = 'x'", "migrations_are_applied"),
         ("GRANT INSERT ON ops.job_queue TO authenticated", "security_audit"),
         ("ALTER TABLE ops.job_queue DISABLE ROW LEVEL SECURITY", "security_audit"),

@@ -17,6 +17,7 @@ from bot.world import World
 from playbooks import doctor
 from playbooks.log_patterns import Symptom
 from playbooks.model import Finding, Status
+from playbooks.root_causes import Kind
 from services.domain.health import Endpoint
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 IDLE = "[ingest_processor] No pending jobs found (idle)"
 JOB = "INSERT INTO ops.job_queue (job_type, status, error_message, run_at) VALUES "
+FORGET = "DELETE FROM supabase_migrations.schema_migrations WHERE version = '20251201000300'"
 
 
 @pytest.fixture(autouse=True)
@@ -111,8 +113,8 @@ async def test_an_api_without_its_database_is_not_reported_as_a_slow_start(world
 
     report = doctor.report(await gather_doctor(world))
 
-    assert [one.finding.title for one in report.diagnosed.diagnoses] == [
-        "api does not reach the database, but the bot does"
+    assert [(one.cause.kind, one.cause.service) for one in report.diagnosed.diagnoses] == [
+        (Kind.NO_ACCESS, Service.API)
     ]
     assert Symptom.API_503 not in await symptoms(world)
 
@@ -151,11 +153,8 @@ async def test_a_problem_outside_is_seen(
         ),
         ("DROP FUNCTION ops.claim_pending_job", "dragonfly_app lacks EXECUTE on ops.claim_pending_job"),
         ("ALTER TABLE chatops.runs RENAME COLUMN title TO name", 'column "title" does not exist'),
-        ("GRANT SELECT ON ops.job_queue TO anon", "1 kind of exposure in the database"),
-        (
-            "DELETE FROM supabase_migrations.schema_migrations WHERE version = '20251201000300'",
-            "1 migration not applied",
-        ),
+        ("GRANT SELECT ON ops.job_queue TO anon", "1 kind of exposure"),
+        (FORGET, "1 migration not applied"),
         ("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot", "database hides schema enforcement"),
     ],
 )
@@ -176,7 +175,7 @@ async def test_a_silent_source_delays_no_one_and_is_unknown(
     async with asyncio.timeout(45):  # without a limit a source each it would be a minute
         found = {finding.check: finding for finding in doctor.report(await gather_doctor(world)).findings}
 
-    assert found["deployment"].title == "Railway does not answer"
+    assert "Railway" in found["deployment"].title
     assert found["deployment"].status is Status.UNKNOWN
     assert found["doctor.drift"].status is Status.OK
 

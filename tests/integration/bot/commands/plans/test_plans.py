@@ -102,7 +102,7 @@ async def test_the_pooler_s_limit_is_taken_from_the_settings(
 ) -> None:
     tight = make_world(database_urls.bot, DATABASE_CONNECTION_LIMIT="1", SOAK_SECONDS="7")
 
-    assert "of 1 connections are in use" in (await refused(tight, "scale", service="ingest", to="3")).why
+    assert "of 1 connections" in (await refused(tight, "scale", service="ingest", to="3")).why
 
 
 async def test_the_connections_of_a_replica_are_counted_by_its_variables(world: World) -> None:
@@ -169,10 +169,7 @@ async def test_the_variables_that_changed_since_are_named(world: World, railway:
 
     back = await planned(world, "rollback", service="all", to=FIRST.sha)
 
-    assert (
-        "the old variables come back too; changed since, as far as Railway's history goes: DRAGONFLY_API_KEY"
-        in back.impact
-    )
+    assert any(line.endswith(": DRAGONFLY_API_KEY") for line in back.impact)
 
 
 async def test_another_person_s_deployment_changes_the_plan(world: World, railway: LocalRailway) -> None:
@@ -248,7 +245,7 @@ async def test_a_database_rollback_rests_on_the_prepared_file_and_the_head(world
 
     assert [step.head for step in made.steps if isinstance(step, ApplySqlFile)] == [HEAD]
     assert VerifySchemaHead(BEFORE) in made.steps
-    assert "is not the newest migration" in (await refused(world, "rollback-db", version=BEFORE)).why
+    assert f"{HEAD} is" in (await refused(world, "rollback-db", version=BEFORE)).why
 
 
 async def test_nothing_is_planned_over_the_database_of_another_environment(world: World, system: System) -> None:
@@ -262,7 +259,7 @@ async def test_nothing_is_planned_over_the_database_of_another_environment(world
     refusals = [await refused(world, name, **parameters) for name, parameters in asked]
     system.run("UPDATE chatops.installation SET environment = 'dev'")
 
-    assert {refusal.why for refusal in refusals} == {"the database belongs to prod, and the bot's settings say dev"}
+    assert all("belongs to prod" in refusal.why and "say dev" in refusal.why for refusal in refusals)
     assert await planned(world, "stop-workers")
 
 
@@ -276,7 +273,7 @@ async def test_a_database_that_reports_nothing_does_not_hold_up_the_emergency_st
         await blind.close()
 
     assert elapsed_s < 15  # it waits for 1.5 s, and other sources may take 30
-    assert "the database does not report what runs: no answer within 1.5 s" in stop.warnings
+    assert any("what runs" in line and "1.5 s" in line for line in stop.warnings)
 
 
 async def test_a_rollback_needs_no_database_and_a_deploy_does(make_world: LocalWorld) -> None:
