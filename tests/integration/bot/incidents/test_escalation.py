@@ -90,7 +90,7 @@ async def test_reminder_reaches_the_assignee_and_is_withdrawn_by_the_answer(scen
     await scene.incident_service.acknowledge(1, request(ANN))
 
     assert len(reminders) == 2
-    assert all(f"<@{model.ANN.id}> Are you still working on incident 1?" in text for text in reminders.values())
+    assert all(f"<@{model.ANN.id}> Are you still" in text for text in reminders.values())
     assert [key for key in await books.messages() if "reminder" in key] == []
 
 

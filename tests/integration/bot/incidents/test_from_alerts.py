@@ -144,7 +144,8 @@ async def test_the_end_of_the_alert_stops_the_calls_and_leaves_it_open(scene: Sc
     assert incident.cleared_at is not None
     assert await books.notifications() == set()
     message = (await books.messages())["incident:1"]
-    assert message == "🟢 *CLEARED*, not resolved yet · ingest 2 of 2 alive · dev"
+    assert message.startswith("🟢 *CLEARED*")
+    assert "2 of 2" in message
     assert "reminded" in await books.kinds()
 
 

@@ -107,5 +107,5 @@ async def test_incident_similar_lists_them_with_their_timelines(scene: Scene, wo
     assert "first" in answer_text(found)
     assert "incident timeline 1" in str(found.blocks)
     assert "Nothing like incident 1" in answer_text(nothing)
-    with pytest.raises(UsageError, match="There is no incident 99"):  # a typo is no outage
+    with pytest.raises(UsageError, match="no incident 99"):  # a typo is no outage
         await run("incident similar 99", Request(), world)
