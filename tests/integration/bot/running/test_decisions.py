@@ -168,7 +168,7 @@ async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(sla
 async def test_bare_command_lists_waiting_runs_to_their_approvers(slack: Slack, file: File) -> None:
     await file(HIGH)
 
-    for person, words in ((model.ANN, "*1 run* waiting for you"), (model.OTTO, "Nothing is waiting for you")):
+    for person, words in ((model.ANN, "*1 run* waiting for you"), (model.OTTO, "Nothing is waiting")):
         await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, "/dragonfly")
         home = await reported(slack, person, "dev")
         assert words in json.dumps(home.blocks)
@@ -183,7 +183,7 @@ async def test_an_approval_on_the_home_tab_removes_the_request_from_it(slack: Sl
 
     assert await ann.click_in_view(home.id, APPROVE) is None
 
-    await home_with(slack, model.ANN, "Nothing is waiting for you.")
+    await home_with(slack, model.ANN, "Nothing is waiting")
 
 
 async def home_with(slack: Slack, user: User, words: str) -> View:

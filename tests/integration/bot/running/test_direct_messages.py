@@ -149,7 +149,7 @@ async def test_direct_message_refuses_an_approval_without_permission(
     await slack.wait_for(lambda message: "no ingest" in message.text)
     assert bot.wiring is not None
     await bot.wiring.changing.approval_service.file(REDEPLOY, OLIVIA)
-    hers = await direct(slack, model.ANN, lambda one: "An approver is needed" in one.text)
+    hers = await direct(slack, model.ANN, lambda one: "approver is needed" in one.text)
 
     await deliver_click(slack, hers, APPROVE, model.OLIVIA)
 

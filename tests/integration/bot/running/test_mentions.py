@@ -117,18 +117,18 @@ async def test_a_sentence_is_answered_with_what_it_may_mean(channel: Channel, sl
 
 @pytest.mark.usefixtures("bot")
 async def test_mention_is_one_command_across_repeated_events_and_edits(channel: Channel, slack: Slack) -> None:
-    ts = await channel.mentioned(f"{BOT} incident open ingest amounts look wrong")
-    await slack.wait_for(lambda message: "amounts look wrong" in message.text)
+    ts = await channel.mentioned(f"{BOT} incident open ingest rows are missing")
+    await slack.wait_for(lambda message: "rows are missing" in message.text)
 
-    await channel.mentioned(f"{BOT} incident open ingest amounts look wrong", ts=ts)
-    await channel.mentioned(f"{BOT} incident open ingest amounts look wrong", ts=ts, subtype="thread_broadcast")
+    await channel.mentioned(f"{BOT} incident open ingest rows are missing", ts=ts)
+    await channel.mentioned(f"{BOT} incident open ingest rows are missing", ts=ts, subtype="thread_broadcast")
     await channel.mentioned(
-        f"{BOT} incident open ingest amounts look very wrong", ts=ts, edited={"user": model.OLIVIA.id, "ts": "9.0"}
+        f"{BOT} incident open ingest all rows are missing", ts=ts, edited={"user": model.OLIVIA.id, "ts": "9.0"}
     )
     edit = await slack.wait_for(lambda message: "Type it again" in message.text)
 
     assert edit.visible_to == model.OLIVIA.id
-    assert edit.blocks[-1]["elements"][0]["value"] == "incident open ingest amounts look very wrong"
+    assert edit.blocks[-1]["elements"][0]["value"] == "incident open ingest all rows are missing"
     await channel.answers("")
     await slack.type("/dragonfly incident")
     listed = await slack.wait_for(lambda message: "open*" in message.text)
@@ -141,7 +141,7 @@ async def test_a_mention_that_an_edit_added_is_not_run(channel: Channel, slack: 
 
     answer = await slack.wait_for()
 
-    assert "The edit was not run" in answer.text
+    assert "not run" in answer.text
 
 
 @pytest.mark.usefixtures("bot")

@@ -45,7 +45,7 @@ async def answer_to(slack: Slack, line: str, words: str) -> Message:
 @pytest.mark.usefixtures("bot")
 async def test_an_offered_change_waits_for_its_confirmation_as_when_typed(slack: Slack, system: System) -> None:
     system.work()
-    offer = await answer_to(slack, "restrat ingest", "There is no command")
+    offer = await answer_to(slack, "restrat ingest", "no command")
     assert "🔴" not in str(offer.blocks) + offer.text
 
     await press(slack, offer, "restart ingest")
@@ -57,7 +57,7 @@ async def test_an_offered_change_waits_for_its_confirmation_as_when_typed(slack:
 @pytest.mark.usefixtures("bot")
 async def test_an_offered_change_of_high_risk_waits_for_an_approval(slack: Slack, system: System) -> None:
     system.work()
-    offer = await answer_to(slack, "scael ingest 3", "There is no command")
+    offer = await answer_to(slack, "scael ingest 3", "no command")
 
     await press(slack, offer, "scale ingest 3")
 
@@ -95,10 +95,10 @@ async def test_every_command_about_an_incident_offers_each_of_several(slack: Sla
 
 @pytest.mark.usefixtures("bot")
 async def test_without_an_open_incident_what_acts_on_one_shows_how_to_open_one(slack: Slack) -> None:
-    escalate = await answer_to(slack, "incident escalate", "no incident is open")
+    escalate = await answer_to(slack, "incident escalate", "no incident")
     await slack.type("/dragonfly catchup")
     catchup = await slack.wait_for(lambda message: "catchup 7" in str(message.blocks))
 
-    assert "`incident open <what>` opens one" in str(escalate.blocks)
+    assert "`incident open <what>`" in str(escalate.blocks)
     assert "resolved" not in str(escalate.blocks)
-    assert "with the number of a resolved one" in str(catchup.blocks)
+    assert "a resolved one" in str(catchup.blocks)

@@ -66,6 +66,11 @@ def reported(slack: Slack) -> list[str]:
     return [message.text for message in slack.seen() if is_about_it(message)]
 
 
+def is_back(slack: Slack) -> bool:
+    """True if the only message about an outage says that the database is back."""
+    return [text.startswith("🟢 Back dev") for text in reported(slack)] == [True]
+
+
 async def lead(bot: Bot) -> None:
     wiring = bot.wiring
     assert wiring is not None
@@ -81,10 +86,12 @@ async def test_last_leader_reports_in_slack_and_by_phone(
     message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     [ring] = await phone.wait_for()
 
-    assert message.text.startswith("🔴 PAGE dev · the database does not answer since ")
+    assert message.text.startswith("🔴 PAGE dev · ")
+    assert "does not answer" in message.text
     assert "the API can't reach it either" in message.text
     assert ring.body is not None
-    assert ring.body["subject"].startswith("PAGE dev · the database does not answer")
+    assert ring.body["subject"].startswith("PAGE dev · ")
+    assert "does not answer" in ring.body["subject"]
 
 
 async def test_a_ringing_pager_is_resolved_when_the_database_is_back(
@@ -102,7 +109,7 @@ async def test_a_ringing_pager_is_resolved_when_the_database_is_back(
     assert over.body is not None
     assert (ring.body["event"], over.body["event"]) == ("triggered", "resolved")
     assert over.body["key"] == ring.body["key"]
-    assert over.body["text"] == "The bot reaches the database again."
+    assert "reaches the database" in over.body["text"]
 
 
 async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
@@ -115,7 +122,7 @@ async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     await phone.wait_for()
     line.mend()
-    await until(lambda: reported(slack) == ["🟢 Back dev · the bot reaches the database again"])
+    await until(lambda: is_back(slack))
 
     recorded = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
     decisions = [one for one in recorded if one.decision != "pending"]  # of a slow read, before the line was cut
@@ -180,7 +187,7 @@ async def test_the_next_level_is_paged_without_the_database_and_the_first_one_ag
     assert f"<@{model.ANN.id}> paged first" in str(root.blocks)
     assert len(set(triggered(of_ann))) == len(triggered(of_ann))  # each page rings anew
     notes = [one for one in slack.seen() if one.thread_ts == root.ts and "is paged" in one.text]
-    assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) is paged: not acknowledged yet")
+    assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) ")
 
 
 async def test_the_next_level_is_paged_without_slack_and_without_the_database(
@@ -237,7 +244,7 @@ async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
 
         await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in reported(slack)))
         _, over = await of_ann.wait_for(2)
-        await until(lambda: any("No one else will be paged" in one.text for one in slack.seen(model.BEN.id)))
+        await until(lambda: any("No one else" in one.text for one in slack.seen(model.BEN.id)))
 
     assert over.body is not None
     assert over.body["event"] == "acknowledged"
@@ -311,7 +318,7 @@ async def test_successor_ends_the_message_of_one_that_died(start: StartBot, slac
     line.mend()
     await start()
 
-    await until(lambda: reported(slack) == ["🟢 Back dev · the bot reaches the database again"])
+    await until(lambda: is_back(slack))
 
 
 async def test_next_outage_is_a_message_of_its_own(start: StartBot, slack: Slack, line: Line) -> None:
@@ -335,7 +342,7 @@ async def test_a_bot_that_alone_lost_the_database_notifies_no_pager(
     message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
 
     assert message.text.startswith("🟠 Blind dev")
-    assert "the API reaches it" in message.text
+    assert "API reaches it" in message.text
     assert phone.rings == []
 
 
@@ -379,12 +386,12 @@ async def test_a_database_that_takes_no_writes_is_reported_without_it_and_health
         health = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{bot.web.port}/healthz", trust_env=False)
         _set_read_only(conn, "off")
 
-    await until(lambda: reported(slack) == ["🟢 Back dev · the database accepts writes again"])
-    assert line.startswith("🔴 PAGE dev · the database accepts no writes since ")
-    assert line.endswith("\nthe database is read-only · the API can't write either")
-    assert "the API can't write either" in line
+    await until(lambda: is_back(slack) and "accepts writes" in reported(slack)[0])
+    assert line.startswith("🔴 PAGE dev · ")
+    assert [words for words in ("accepts no writes", "read-only", "API can't write") if words not in line] == []
     assert ring.body is not None
-    assert ring.body["subject"].startswith("PAGE dev · the database accepts no writes")
+    assert ring.body["subject"].startswith("PAGE dev · ")
+    assert "accepts no writes" in ring.body["subject"]
     assert (health.status_code, health.json()["database"]) == (503, {"ok": False, "why": "the database is read-only"})
 
 

@@ -227,7 +227,7 @@ async def test_a_page_does_not_wait_for_an_edit_that_slack_answers_slowly(stage:
         await stage.store("PAGE", key="page", priority=PAGE)
         stage.wake_ups.outbox.set()
         await slack.wait_for(lambda message: message.text == "PAGE")
-        assert not slack.workspace.calls_of("chat.update"), "Slack has not answered yet"
+        assert not slack.workspace.calls_of("chat.update"), "the slow edit is finished"
 
     await slow.aclose()
 
