@@ -229,7 +229,7 @@ async def test_request_whose_commit_was_lost_is_found_instead_of_being_filed_twi
 
     answer = await asking
 
-    assert "waits for your confirmation" in str(answer.blocks)
+    assert "your confirmation" in str(answer.blocks)
     assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
 
 

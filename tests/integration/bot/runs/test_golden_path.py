@@ -20,7 +20,7 @@ from bot.world import World
 from playbooks.model import NoPlan
 from services.api.app import build_app
 from services.api.settings import ApiSettings
-from services.domain.runs import RunState, RunStep, StepState
+from services.domain.runs import RunState, RunStep, StepState, is_proved
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, MakeApprovalService
 from tests.integration.bot.approvals.conftest import make_approval_service as make_approval_service
@@ -160,8 +160,7 @@ async def test_the_file_goes_all_the_way_and_leaves_nothing(bench: Bench, upload
 
     run, steps = await bench.ended(await bench.file_command("golden-path"))
 
-    assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
-    assert set(states(steps).values()) == {StepState.DONE}
+    assert is_proved(run.state, steps), steps
     assert uploads.count == 1
     notes = {str(step.step["kind"]): step.note or "" for step in steps}
     assert notes["UploadSample"].startswith("batch_id = ")
@@ -300,7 +299,7 @@ async def test_abort_takes_away_what_came_after_all(
 
     assert run.state is RunState.FAILED, steps
     assert states(steps)["RemoveSample"] is StepState.DONE
-    assert (run.outcome or "").endswith("The test batch is gone with its rows, judgments and jobs.")
+    assert "batch is gone" in (run.outcome or "")
     assert await bench.sql(LEFT) == [(1, 1, 1, 0)], "no other batch is touched"
 
 
@@ -325,7 +324,7 @@ async def test_without_a_worker_nothing_is_uploaded(bench: Bench, uploads: Uploa
     made = await PLANS["golden-path"]({}, bench.world)
 
     assert isinstance(made, NoPlan)
-    assert made.why == "no ingest worker is alive"
+    assert "no ingest worker" in made.why
     assert uploads.count == 0
 
 
@@ -340,5 +339,5 @@ async def test_a_worker_that_falls_silent_before_the_start_voids_the_run(bench: 
     run, _ = await bench.ended(run_id)
 
     assert run.state is RunState.VOIDED
-    assert "no ingest worker is alive" in (run.outcome or "")
+    assert "no ingest worker" in (run.outcome or "")
     assert uploads.count == 0
