@@ -42,7 +42,8 @@ async def test_migrate_names_the_database_and_leaves_another_environment_s_alone
     again = await dispatch(["migrate"], prod)
 
     assert (other.code, again.code) == (1, 0)
-    assert "the database belongs to prod, and ENVIRONMENT says staging" in other.text
+    assert "belongs to prod" in other.text
+    assert "ENVIRONMENT says staging" in other.text
 
 
 async def test_a_database_may_belong_to_qa_and_nothing_else_gets_in(empty_database_urls: DatabaseUrls) -> None:
@@ -56,7 +57,8 @@ async def test_a_database_may_belong_to_qa_and_nothing_else_gets_in(empty_databa
 
     assert (unknown.code, named.code, other.code) == (1, 0, 1)
     assert "ENVIRONMENT is not dev, qa, staging or prod" in unknown.text
-    assert "the database belongs to qa, and ENVIRONMENT says prod" in other.text
+    assert "belongs to qa" in other.text
+    assert "ENVIRONMENT says prod" in other.text
     assert read.code in (0, 1)
 
 

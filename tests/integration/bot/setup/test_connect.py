@@ -78,7 +78,7 @@ async def test_connect_makes_a_secret_once_and_then_tests_it(outside: Outside) -
     assert "Settings → Webhooks → New webhook" in wrong(first)["webhook.secret"]
     assert made not in f"{first}{second}"
     assert read_env_file(outside.folder / ".env")["RAILWAY_WEBHOOK_SECRET"] == made
-    assert "the bot does not know this secret" in wrong(second)["webhook.test"]  # it was not restarted with it
+    assert "not know this" in wrong(second)["webhook.test"]  # it was not restarted with it
     assert outside.sent == [f"{outside.url}/hooks/railway/{made}"]
 
 
@@ -134,5 +134,5 @@ async def test_connect_does_nothing_unless_it_is_confirmed(outside: Outside) -> 
 
 
 async def test_connect_needs_the_bots_address(outside: Outside) -> None:
-    with pytest.raises(OperatorError, match="BOT_PUBLIC_URL is not set"):
+    with pytest.raises(OperatorError, match="BOT_PUBLIC_URL"):
         await outside.run("y", BOT_PUBLIC_URL="")

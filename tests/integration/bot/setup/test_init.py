@@ -197,7 +197,8 @@ async def test_init_refuses_each_wrong_answer_with_the_click_that_fixes_it(
 async def test_init_names_the_other_environment_of_a_database(house: House) -> None:
     found = wrong(await house.run(Typist(is_person=False), ENVIRONMENT="prod"))
 
-    assert "the database belongs to dev, and ENVIRONMENT says prod" in found["database.environment"]
+    assert "belongs to dev" in found["database.environment"]
+    assert "ENVIRONMENT says prod" in found["database.environment"]
 
 
 async def test_init_continues_after_an_abort_where_it_ended(house: House) -> None:
@@ -257,7 +258,7 @@ async def test_init_is_unknown_while_a_service_is_away(house: House) -> None:
 async def test_init_refuses_a_file_of_answers_that_is_not_there(house: House) -> None:
     options = Options(house.file, house.folder / "nothing.env")
 
-    with pytest.raises(UsageError, match="is not a file"):
+    with pytest.raises(UsageError, match="not a file"):
         await set_up(options, house.environ, Typist(is_person=False))
 
     assert not house.file.exists()

@@ -351,7 +351,7 @@ async def test_prove_changes_nothing_unless_scratch_is_named_and_reached(scratch
         with pytest.raises(OperatorError, match=why):
             await scratch.run(PHRASE, more=more)
     for typed in ((), ("y",), ("prove scratch-web",), (PHRASE.upper(),)):
-        with pytest.raises(OperatorError, match="the phrase was not typed"):
+        with pytest.raises(OperatorError, match="the phrase"):
             await scratch.run(*typed)
 
     assert not scratch.changes
