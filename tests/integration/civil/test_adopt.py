@@ -243,7 +243,7 @@ async def test_a_file_edited_after_an_adoption_is_refused_with_adopt_as_the_next
         await adopt(Secret(civil.owner_dsn), environment="dev", directory=directory)
 
     assert edited.stem in caught.value.why
-    assert caught.value.what_next.endswith("then run `dragonfly adopt` again.")
+    assert "`dragonfly adopt`" in caught.value.what_next
     assert dump(civil) == before
 
 
@@ -256,7 +256,7 @@ async def test_another_environment_is_refused(civil: Civil) -> None:
     )
 
     assert outcome.code == EXIT[Status.FAIL]
-    assert "the database belongs to dev" in outcome.text
+    assert "belongs to dev" in outcome.text
 
 
 async def test_migrate_changes_nothing_and_names_adopt(civil: Civil) -> None:
@@ -273,7 +273,7 @@ async def test_migrate_changes_nothing_and_names_adopt(civil: Civil) -> None:
     ("statement", "why"),
     [
         ("ALTER TABLE ops.job_queue RENAME COLUMN last_error TO oops", "would have ops.job_queue.last_error"),
-        ("DROP SCHEMA ops CASCADE; DROP SCHEMA intake CASCADE", "holds no system yet"),
+        ("DROP SCHEMA ops CASCADE; DROP SCHEMA intake CASCADE", "no system yet"),
     ],
 )
 async def test_an_unknown_system_is_refused_with_what_differs(

@@ -76,8 +76,8 @@ async def test_civil_migrations_are_counted_and_pending_is_unknown(civil: Civil,
 
     count, head = (5, "20251231100000") if civil.vintage == "december" else (8, "20261105")
     assert answer.status is Status.UNKNOWN
-    assert "pending migrations: not reported by this system" in answer.text
-    assert f"{count} migrations recorded by Supabase's CLI, the newest {head}" in answer.text
+    assert f"{count} migrations recorded" in answer.text
+    assert f"newest {head}" in answer.text
     assert isinstance(answer.data, dict)
     assert (answer.data["pending"], answer.data["recorded"]) == (None, {"count": count, "head": head})
 
@@ -125,7 +125,7 @@ async def test_the_audit_warns_of_what_the_system_leaves_open(world: World) -> N
     policies = found(answer, "security.policies")
     assert policies["status"] == "warn"
     assert "ops.worker_heartbeats: authenticated is let in by policy authenticated_read" in policies["detail"]
-    assert "The owner of the operated system decides" in policies["detail"]
+    assert "operated system decides" in policies["detail"]
     assert "fail" not in {one["status"] for one in findings(answer.data)}
     checks = {one["check"] for one in findings(answer.data)}
     assert checks.isdisjoint({"security.views", "security.public_schema"})  # no table of the system is in schema public
@@ -154,13 +154,13 @@ async def test_another_system_than_the_adopted_one_disables_changes(
     plan = await PLANS["requeue"]({"what": "orphans"}, world)
     health, config = await run("health", TERMINAL, world), await run("check-config", TERMINAL, world)
 
-    why = "the database holds the system civil, and the bot was installed for runbook"
     assert isinstance(plan, NoPlan)
-    assert plan.why == why
+    assert "the system civil, " in plan.why
+    assert plan.why.endswith("for runbook")
     for answer in (health, config):
         finding = found(answer, "database.system")
         assert finding["status"] == "fail"
-        assert why in finding["detail"]
+        assert plan.why in finding["detail"]
 
 
 async def test_an_unknown_system_is_reported_with_the_columns_that_differ(

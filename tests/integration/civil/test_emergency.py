@@ -61,7 +61,7 @@ async def test_stop_does_not_wait_for_a_database_that_swallows_every_word(
 
     shown = answer_text(answer)
     assert [worker.short for worker in CIVIL.workers if f"Stop {worker.short}" not in shown] == []
-    assert "the database has not shown which system it holds; by its services it is civil" in shown
+    assert "it is civil" in shown
 
 
 async def test_stop_as_the_first_command_covers_every_worker_of_the_system(
@@ -111,12 +111,10 @@ async def test_stop_covers_the_known_workers_where_the_services_fit_no_system() 
     one = await shown_without_database("stop-workers simplicity wrong amounts", *three)
 
     assert [short for short in ("ingest", "simplicity") if f"Stop {short}" not in every] == []
-    assert "not stopped: enforcement, Railway did not report it (it shows no dragonfly-worker-enforcement)" in every
-    assert "by its services it is" not in every
-    assert (
-        "the services in Railway fit none, so it is unknown: every known worker that Railway shows can be stopped"
-        in every
-    )
+    assert "not stopped: enforcement, " in every
+    assert "no dragonfly-worker-enforcement" in every
+    assert "by its services" not in every
+    assert "every known worker" in every
     assert "Stop simplicity" in one
 
 
@@ -126,5 +124,5 @@ async def test_stop_names_the_worker_of_which_railway_failed_to_report(failed: s
 
     stopped = {worker.short for worker in CIVIL.workers if f"Stop {worker.short}" in shown}
     assert stopped == {"ingest", "enforcement", "simplicity"} - {failed}
-    assert f"not stopped: {failed}, Railway did not report it" in shown
-    assert "by its services it is civil" not in shown
+    assert f"not stopped: {failed}, " in shown
+    assert "it is civil" not in shown

@@ -212,7 +212,7 @@ async def test_a_worker_is_rolled_back_to_its_end_and_proved_by_its_banner(deplo
 
     done = await deploying.wait_for("DONE")
 
-    assert "every step is proved" in done.text + str(done.blocks)
+    assert "every step" in done.text + str(done.blocks)
     assert deploying.railway.made["simplicity"][0]["meta"]["commitHash"] == OLD_SHA
 
 
@@ -225,8 +225,8 @@ async def test_a_deploy_of_the_api_is_proved_only_where_the_system_reports_its_c
     done = await deploying.wait_for("DONE")
 
     posted = done.text + str(done.blocks)
-    assert ("every step is proved" in posted) is (deploying.civil.vintage == "january")
-    assert ("the API does not report its commit" in posted) is (deploying.civil.vintage == "december")
+    assert ("every step" in posted) is (deploying.civil.vintage == "january")
+    assert ("report its commit" in posted) is (deploying.civil.vintage == "december")
 
 
 @pytest.mark.usefixtures("bot")
