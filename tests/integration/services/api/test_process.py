@@ -16,6 +16,7 @@ from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventu
 from tests.serving import HAS_IPV6
 
 NOWHERE = "postgresql://u:hidden@127.0.0.1:1/d"
+ROUTE = "/api/v1/intake/batches/{batch_id}"
 
 
 class Api:
@@ -81,10 +82,7 @@ async def test_starts_serves_and_stops(spawn: Spawn, eventually: Eventually, dat
     assert await api.process.exit_code() == 0
     assert api.process.lines[0].startswith("Dragonfly API starting: environment dev, git SHA a1b2c3d4, port ")
     assert "Pool size: 5, max overflow: 0" in api.process.lines
-    assert any(
-        line.startswith("GET /api/v1/intake/batches/{batch_id} 503 ") and line.endswith(" ms")
-        for line in api.process.lines
-    )
+    assert any(line.startswith(f"GET {ROUTE} 503 ") and line.endswith(" ms") for line in api.process.lines)
     assert "canary" not in "\n".join(api.process.lines)
 
 

