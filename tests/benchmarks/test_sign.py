@@ -25,7 +25,7 @@ AIM_S = 1.0  # p99
 # They read Railway or the API. Commands that read only the database fail immediately once it is known to be away.
 LINES = ("health", "deployments api", "sha", "logs ingest", "doctor")
 SIGN = "still reading"
-REFUSED = "this one was not run"  # visible too: a person can have 8 commands running
+REFUSED = "was not run"  # visible too: a person can have 8 commands running
 WITHIN_S = 30.0
 
 

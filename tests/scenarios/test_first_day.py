@@ -47,9 +47,9 @@ async def test_newcomer_mends_the_setup_asks_directly_and_an_approver_decides_in
     await channel.type("incident open ingest is slow service ingest")
     await channel.expect("ingest is slow", "Acknowledge")
     await channel.type("redeploy ingest")
-    asked = await expect_directly(slack, model.ANN, "An approver is needed", "Redeploy ingest")
+    asked = await expect_directly(slack, model.ANN, "approver is needed", "Redeploy ingest")
     assert buttons_of(asked)[:2] == ["Approve", "Deny"]
     await channel.press(asked, "Approve", by=model.ANN)
     for approver in (model.ANN, model.BEN):
-        closed = await expect_directly(slack, approver, "Approved", "No action is needed", "Redeploy ingest")
+        closed = await expect_directly(slack, approver, "Approved", "No action", "Redeploy ingest")
         assert "Approve" not in buttons_of(closed)

@@ -46,7 +46,7 @@ async def test_a_workflow_asks_for_a_deploy_and_waits_until_two_people_agreed_an
     asked = await channel.expect("WAITING FOR APPROVAL", "ci (machine)", sha[:8])
     await channel.press(asked, "Approve", by=model.ANN)
     await channel.press(asked, "Approve", by=model.BEN)
-    await channel.expect("DONE", "every step is proved", at=asked)
+    await channel.expect("DONE", "every step", at=asked)
 
     posted, _ = await workflow.communicate()
     assert workflow.returncode == 0, posted.decode()

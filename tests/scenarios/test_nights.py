@@ -68,13 +68,13 @@ async def test_an_incident_goes_from_a_message_to_its_postmortem(
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE)
     olivia, ann = (acting_as(slack.workspace, user.id) for user in (model.OLIVIA, model.ANN))
-    posted = olivia.say(model.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
+    posted = olivia.say(model.INCIDENTS_ID, "*ingest* rows are missing <!channel>")
 
     assert await olivia.shortcut("incident.escalate_this", model.INCIDENTS_ID, posted.ts) is None
     await until(lambda: slack.workspace.modal_for(model.OLIVIA.id) is not None)
-    assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(model.OLIVIA.id))
-    await channel.fill_in("Amounts look wrong", preset="sev1")
-    root = await channel.expect("🔴 Amounts look wrong")
+    assert "'initial_value': 'ingest rows are missing <!channel>'" in str(slack.workspace.modal_for(model.OLIVIA.id))
+    await channel.fill_in("Rows are missing", preset="sev1")
+    root = await channel.expect("🔴 Rows are missing")
     await channel.expect("📟", thread=root)
     await channel.type("ack", by=model.ANN, thread=root)
     await channel.expect(f"*ACKNOWLEDGED* by <@{model.ANN.id}>", at=root)
@@ -192,10 +192,10 @@ async def test_the_database_is_away_and_its_one_message_reports_when_it_is_back(
         await until(lambda: wiring.leader.is_leading)
 
         line.cut()
-        root = await channel.expect("the database does not answer since", "the API can't reach it either")
+        root = await channel.expect("does not answer since", "can't reach it")
         await phone.wait_for()
         line.mend()
-        await channel.expect("🟢 Back dev · the bot reaches the database again", "pager ✓", at=root)
+        await channel.expect("🟢 Back dev", "pager ✓", at=root)
         await channel.expect("is back after", thread=root)
 
         cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")

@@ -113,7 +113,7 @@ async def test_hostile_model_starts_no_run_and_repeats_no_injection_on_any_surfa
 
         reported = "".join(answers())
         assert [one for one in CANARIES if one in reported] == []
-        assert "dropped: not proved by what was read" in reported
+        assert "dropped: not proved" in reported
         seen = "".join(server.requests)
         assert [one for one in ("PWNED", "evil", "channel>") if one in seen] == []
         runs = system.conn.execute("SELECT count(*) FROM chatops.runs").fetchone()

@@ -60,4 +60,4 @@ async def test_new_policy_is_announced_and_in_force_and_an_invalid_one_removes_n
     alerts.write_text("[telling]\nquiet_s = 300\n")
     await channel.expect("The alert rules changed", "telling.quiet_s: 120.0, now 300.0")
     await channel.type("restart api", by=model.OTTO)
-    await channel.expect("waits for your confirmation", by=model.OTTO)
+    await channel.expect("your confirmation", by=model.OTTO)

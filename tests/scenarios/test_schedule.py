@@ -40,7 +40,7 @@ async def test_ann_hands_over_to_ben_and_adds_a_line(
     began = FILE.replace(f"{HANDOVER:%Y-%m-%d}", f"{minutes_ago:%Y-%m-%d}")
     file.write_text(began.replace(f"{HANDOVER:%H:%M}", f"{minutes_ago:%H:%M}"))
     await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))
-    note = await channel.expect(f"<@{model.BEN.id}> is on call now, after <@{model.ANN.id}>", "no incident is open")
+    note = await channel.expect(f"<@{model.BEN.id}> is on call now, after <@{model.ANN.id}>", "no incident")
 
     await channel.press(note, "Add a line", by=model.ANN)
     await channel.fill_in("the queue is slow on Mondays", by=model.ANN)
@@ -65,7 +65,7 @@ async def test_ann_and_ben_swap_shifts_and_ben_takes_over_early(
     await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))
 
     await channel.type(f"oncall swap <@{model.BEN.id}>", by=model.ANN)
-    asked = await channel.expect("asks", "to swap shifts of *primary*", "nothing changed so far")
+    asked = await channel.expect("asks", "to swap shifts of *primary*", "nothing changed")
     await channel.press(asked, "Accept", by=model.BEN)
     await channel.expect(f"✅ <@{model.BEN.id}> accepted", at=asked)
     await channel.type("oncall", by=model.ANN)
@@ -73,7 +73,7 @@ async def test_ann_and_ben_swap_shifts_and_ben_takes_over_early(
 
     await channel.press(board, "Take primary now", by=model.ANN)
 
-    await channel.expect(f"<@{model.ANN.id}> is on call for *primary* instead of <@{model.BEN.id}>", "confirms it")
+    await channel.expect(f"<@{model.ANN.id}> is on call", f"instead of <@{model.BEN.id}>", "confirms it")
 
 
 async def test_the_file_changes_while_the_bot_runs_and_a_mistake_takes_no_one_off_call(
@@ -153,9 +153,7 @@ async def test_the_teams_calendar_says_who_is_on_call_and_a_broken_one_takes_no_
     await channel.expect("The calendar team.ics was not taken", "the last good one stays in force")
 
     await channel.type("oncall", by=model.BEN)
-    await channel.expect(
-        f"1. <@{model.BEN.id}>", "the last good one is in force", "no one is on call at level 1", by=model.BEN
-    )
+    await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", "call at level 1", by=model.BEN)
 
 
 async def test_the_queue_is_silenced_for_a_planned_backup_and_no_one_is_called(
@@ -164,7 +162,7 @@ async def test_the_queue_is_silenced_for_a_planned_backup_and_no_one_is_called(
     await start_bot(database_urls.bot, **PEOPLE, **QUICK_BEATS)
     worker = crew.hire("ingest-1")
     await channel.type("silence backlog in 30m for 2h every week year-end load", by=model.ANN)
-    await channel.expect(f"<@{model.ANN.id}> silences `backlog` from", "every", "reminded an hour before")
+    await channel.expect(f"<@{model.ANN.id}> silences `backlog` from", "every", "an hour before")
     await channel.expect_direct("⏰ Your planned silence begins in", "year-end load", to=model.ANN)
     await channel.type("silence ingest in 2s for 2h backup", by=model.ANN)
     await channel.expect("`ingest` is silenced until", f"as <@{model.ANN.id}> planned: backup")
