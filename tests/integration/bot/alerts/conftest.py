@@ -1,4 +1,4 @@
-"""The watch over a real database: what it stores, and what it would have Slack say."""
+"""The evaluator over a real database: the alerts it stores, and the messages it writes for Slack."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Posted:
-    """One message as it is to be. `thread_key` is None in the channel."""
+    """One message of the outbox. `thread_key` is None for a message in the channel."""
 
     key: str
     thread_key: str | None
@@ -41,7 +41,7 @@ class Posted:
 
 @dataclass
 class Engine:
-    """One leader's watch. `events`: what was told to those who act on alerts. `rules`: from the next start on."""
+    """One leader's evaluator. `events`: what `on_alert` was called with. `rules`: apply from the next `restart` on."""
 
     world: World
     database: Database
@@ -55,7 +55,7 @@ class Engine:
         self.restart()
 
     def restart(self) -> None:
-        """As after a start of the bot: nothing is remembered but what is stored."""
+        """Start with a new evaluator, which knows only what is stored."""
         messages = AlertMessages(self.rules, channel="c")
         message_writer = AlertMessageWriter(
             self.rules, messages, environment="prod", metrics=Metrics(), on_alert=self._note
@@ -66,7 +66,7 @@ class Engine:
         return await self.watch.tick(self.fence)
 
     async def posted(self) -> list[Posted]:
-        """Every message, in the order in which they were first stored."""
+        """Return every message, in the order in which they were first stored."""
         async with await psycopg.AsyncConnection.connect(self.urls.superuser, row_factory=class_row(Posted)) as conn:
             rows = await conn.execute("SELECT key, thread_key, text, priority FROM chatops.outbox ORDER BY created_at")
             return await rows.fetchall()
@@ -77,11 +77,11 @@ class Engine:
         return {alert.fingerprint: alert for alert in known}
 
     async def decisions(self, fingerprint: str) -> Sequence[AlertDecision]:
-        """Oldest first."""
+        """Return the decisions about this alert, oldest first."""
         async with self.database.read() as conn:
             return (await alerts.list_alert_decisions(conn, fingerprint, limit=100))[::-1]
 
-    async def _note(self, conn: Connection, event: AlertEvent) -> None:  # noqa: ARG002 - as others are called
+    async def _note(self, conn: Connection, event: AlertEvent) -> None:  # noqa: ARG002 - the signature of on_alert
         self.events.append(event)
 
 
@@ -96,14 +96,14 @@ async def engine(world: World, database_urls: DatabaseUrls) -> Engine:
 
 @pytest.fixture
 def working(system: System) -> System:
-    """One worker of each type beats."""
+    """One worker of each type sends heartbeats."""
     system.work()
     return system
 
 
 @pytest.fixture
 def incident_store(engine: Engine) -> IncidentStore:
-    """The incidents' part, put together with the watch as `bot.wiring` does."""
+    """The incident store, connected to the evaluator as `bot.wiring` does it."""
     rules = default_rules()
     messages = AlertMessages(rules, channel="c", home=incident_thread_of, owners=owners_of)
     incident_store = IncidentStore(Place("prod", "c", None, ()), write_alert=messages.write)

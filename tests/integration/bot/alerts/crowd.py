@@ -1,4 +1,4 @@
-"""Many alerts at once, written as a leader writes them, while whole bots that send them are killed and cut off."""
+"""Many alerts at once, written as a leader writes them, while the bots that send them are killed and cut off."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AGAIN_WITHIN = timedelta(hours=1)
 
 @dataclass
 class Crowd:
-    """`count` alerts, each with a message of its own, spread over `channels`: Slack takes one a second in each."""
+    """`count` alerts, each with its own message, spread over `channels`: Slack takes 1 message/s in each channel."""
 
     stage: Stage
     count: int
@@ -59,7 +59,7 @@ class Crowd:
         self.bots = [await self.stage.start_bot() for _ in range(replicas)]
 
     async def write(self) -> None:
-        """Store every alert; what could not be written is written once the database is back."""
+        """Store every alert; what cannot be written is written once the database is back."""
         database = Database.connect_lazily(Secret(self.stage.database.bot), application_name="test", timeout_s=2.0)
         for number in range(self.count):
             while True:
@@ -76,7 +76,7 @@ class Crowd:
                 await asyncio.sleep(0.1)
 
     def reported(self) -> Counter[str]:
-        """`{alert's title: how many messages in Slack}`."""
+        """Return `{alert's title: how many messages Slack has of it}`."""
         messages = [one for one in self.stage.workspace.messages if one.channel.startswith("CALERTS")]
         return Counter(one.text.rpartition("· ")[2] for one in messages)
 
@@ -87,7 +87,7 @@ class Crowd:
 
     @contextlib.asynccontextmanager
     async def without_database(self) -> AsyncIterator[None]:
-        """Refuses new connections, and ends the open ones."""
+        """Refuse new connections and end the open ones."""
         server, _, name = self.stage.database.superuser.rpartition("/")
         async with await psycopg.AsyncConnection.connect(f"{server}/postgres", autocommit=True) as conn:
             allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
@@ -100,7 +100,7 @@ class Crowd:
 
     @contextlib.asynccontextmanager
     async def without_slack(self) -> AsyncIterator[None]:
-        """Every call is answered 503."""
+        """Slack answers every call with 503."""
         self.stage.workspace.faults.is_down = True
         try:
             yield
@@ -121,6 +121,6 @@ def _channel(number: int) -> str:
 
 
 def _results(number: int) -> Sequence[RuleResult]:
-    """A rule of its own: alerts of one rule would share a message."""
+    """One result of its own rule: alerts of one rule would share a message."""
     finding = Finding(f"crowd{number}", Status.FAIL, f"trouble {number}")
     return [RuleResult(f"crowd{number}", finding, Severity.NOTIFY, timedelta())]

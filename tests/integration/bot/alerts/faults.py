@@ -1,4 +1,4 @@
-"""The faults that the tests plant, at least one for each rule."""
+"""The faults that the tests plant, at least one per rule."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ REQUEUE = "FUNCTION ops.requeue_jobs(uuid[], interval)"
 
 @dataclass(frozen=True)
 class Fault:
-    """`title` is how the alert's title begins, `buttons` the commands of its next steps.
+    """A fault and the alert it causes: `title` is the beginning of the alert's title, `buttons` its next steps'
+    commands.
 
-    below: as near to the fault as may be without being one. heal: what putting the rows and the stand-ins back does not
-    undo. at_once: this one of its rule is told without the rule's wait.
+    below: a state as close to the fault as possible that is not one. heal: undoes what restoring the rows and the
+    stand-ins does not undo. at_once: this alert is announced without its rule's wait.
     """
 
     fingerprint: str
@@ -80,7 +81,7 @@ class Fault:
 
 
 def _exposure(kind: str, opening: str, closing: str) -> Fault:
-    """Something is open to those who should not have it."""
+    """A fault that opens something to a role that should not have it."""
     title = f"1 exposure: {kind.replace('_', ' ')}"
     return Fault(f"grants.{kind}", title, ("security-audit",), sql(opening), heal=sql(closing))
 
@@ -247,7 +248,7 @@ FAULTS = (
 
 
 def make_well(scene: Scene) -> None:
-    """Put back what every fault may have changed; what only one changes, its own `heal` puts back."""
+    """Undo what every fault may have changed; what only one fault changes, its own `heal` undoes."""
     scene.sessions.close()
     for fault in FAULTS:
         fault.heal(scene)

@@ -1,7 +1,5 @@
-"""A system in which all is well, and what can go wrong in it.
-
-Rows are written as their owner writes them and read as `dragonfly_bot`; Railway and the API stand in at the wire.
-"""
+"""A healthy system and the changes that break it. Rows are written as their owner and read as `dragonfly_bot`; Railway
+and the API stand in at the wire."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ from tests.locks import WAITS
 
 @dataclass
 class Scene:
-    """`sessions` are those that a fault holds open: they end with it."""
+    """`sessions`: the database sessions that a fault holds open; closing them ends the fault."""
 
     engine: Engine
     system: System
@@ -38,7 +36,7 @@ class Scene:
         self.system.run(sql)
 
     def beat(self, columns: str, worker_id: str = "ingest-1") -> None:
-        """Change the row of a worker that is there."""
+        """Change columns of an existing worker's row."""
         self.run(f"UPDATE ops.worker_heartbeats SET {columns} WHERE worker_id = '{worker_id}'")  # noqa: S608 - ours
 
     def jobs(self, count: int, columns: str, values: str, *, job_type: str = "simplicity_ingest") -> None:
@@ -52,7 +50,7 @@ Act = Callable[[Scene], None]
 
 
 def nothing(_scene: Scene) -> None:
-    """What is below a limit that is no number."""
+    """No change: the state below a limit that is not a number."""
 
 
 def silent(seconds: int) -> Act:
@@ -69,7 +67,7 @@ def starting(seconds: int) -> Act:
 
 
 def starts(count: int) -> Act:
-    """So many starts within the window without a goodbye; the worker that beats is one of them."""
+    """So many starts without a goodbye within the window; the running worker is one of them."""
 
     def plant(scene: Scene) -> None:
         for number in range(count - 1):
@@ -79,7 +77,7 @@ def starts(count: int) -> Act:
 
 
 def gave_up(seconds: int) -> Act:
-    """A worker that ended in error so long ago, beside the one that beats."""
+    """A worker that stopped with an error so many seconds ago, beside the running one."""
     return lambda scene: scene.system.beat("broken", ago_s=seconds, status="error")
 
 
@@ -100,7 +98,7 @@ def degraded(scene: Scene) -> None:
 
 
 def slow(limit_ms: int) -> Act:
-    """An API that takes 300 ms."""
+    """An API that takes 300 ms, with a limit of `limit_ms`."""
 
     def plant(scene: Scene) -> None:
         scene.outside.api_delay_s = 0.3
@@ -110,7 +108,7 @@ def slow(limit_ms: int) -> Act:
 
 
 def answers(http_status: int, **body: object) -> Act:
-    """What the API answers besides what a healthy one does."""
+    """The API's HTTP status and the fields of its health answer that differ from a healthy one."""
 
     def plant(scene: Scene) -> None:
         scene.outside.api_status = http_status
@@ -124,7 +122,7 @@ def api_silent(scene: Scene) -> None:
 
 
 def everybody_silent(scene: Scene) -> None:
-    """Our own way out does not work: that says nothing about the API."""
+    """Neither the API nor Railway answers: the bot's own network is down, which proves nothing about the API."""
     api_silent(scene)
     railway_away(scene)
 
@@ -134,7 +132,7 @@ def intake_degraded(scene: Scene) -> None:
 
 
 def unclaimed(seconds: int) -> Act:
-    """A job of a type that no worker of ours claims, due for so long."""
+    """A job of a type that no worker claims, due for so many seconds."""
     values = f"now() - interval '{seconds} seconds'"
     return lambda scene: scene.jobs(1, "run_at", values, job_type="entity_resolve")
 
@@ -161,13 +159,13 @@ def processing(worker_id: str) -> Act:
 
 
 def climbing(to_share: float) -> Act:
-    """Memory of ingest: flat for ten minutes, then a straight line over five, up to this share of its limit."""
+    """Memory of ingest: flat for 10 min, then rising in a straight line for 5 min to this share of its limit."""
     rise = [0.2 + (to_share * 0.5 - 0.2) * n / 10 for n in range(1, 11)]
     return lambda scene: scene.outside.memory.update({Service.INGEST: [0.2] * 20 + rise})
 
 
 def connections_above(share: float) -> Act:
-    """The few sessions that the tests have are too many."""
+    """A limit that the tests' few sessions exceed."""
 
     def plant(scene: Scene) -> None:
         scene.engine.rules = _rules(f"[rules.connections]\nshare = {share}")
@@ -176,7 +174,7 @@ def connections_above(share: float) -> Act:
 
 
 def contended(limit_s: float) -> Act:
-    """Two sessions want one table, of which the bot reads nothing; the second has waited for 100 ms."""
+    """Two sessions want one table that the bot does not read; the second has waited for 100 ms."""
 
     def plant(scene: Scene) -> None:
         scene.engine.rules = _rules(f"[rules.contention]\nlonger_than_s = {limit_s}")
@@ -217,7 +215,7 @@ def runs_sha(sha: str) -> Act:
 
 
 def deployed(sha: str) -> Act:
-    """Railway deployed this commit of one worker, and it runs it."""
+    """Railway deployed this commit to one worker, which runs it."""
 
     def plant(scene: Scene) -> None:
         scene.outside.commits[Service.INGEST] = sha
@@ -263,7 +261,7 @@ def connected(*, is_connected: bool) -> Act:
 
 
 def on_call_for(days: int) -> Act:
-    """A rotation that ends so far from now; the bot looks two weeks ahead."""
+    """A rotation that ends in so many days; the bot looks 2 weeks ahead."""
 
     def plant(scene: Scene) -> None:
         ends = (datetime.now(UTC) + timedelta(days=days)).date()

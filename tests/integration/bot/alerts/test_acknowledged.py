@@ -1,4 +1,4 @@
-"""One message says who has an alert: its incident's, in the transaction of the acknowledgement."""
+"""The root message of an incident names its owner, in the transaction of the acknowledgement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STALE = "ingest is down (0 of 1)"
 
 
 async def message(engine: Engine) -> str:
-    """What the root message says."""
+    """Return the text of the root message."""
     [found] = [one for one in await engine.posted() if one.key == "incident:1"]
     return found.text
 

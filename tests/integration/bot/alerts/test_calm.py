@@ -1,4 +1,4 @@
-"""What came back before is fine and watched still: the stored line, the incident's root message, and its end."""
+"""A problem that has cleared and may return: the stored line, the incident's root message, and its end."""
 
 from __future__ import annotations
 

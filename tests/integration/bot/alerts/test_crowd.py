@@ -1,4 +1,4 @@
-"""Each alert is announced once, whichever replica dies meanwhile. All cases: tests/chaos/test_alerts.py."""
+"""Each alert is announced once, even if a replica dies. All cases: tests/chaos/test_alerts.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def test_forty_alerts_are_reported_once_each_while_bots_are_killed_and_sla
     writing = asyncio.create_task(crowd.write())
     await asyncio.sleep(UNDISTURBED_S)
 
-    for bot in crowd.bots:  # one of them leads
+    for bot in crowd.bots:  # one of them is the leader
         await bot.kill()
     async with crowd.without_slack():
         for bot in crowd.bots:

@@ -1,4 +1,4 @@
-"""What the watch stores and says, with the faults planted and the rights of the bot's own role."""
+"""Alerts that the evaluator stores and announces for planted faults, with the rights of the bot's own role."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.outside import PATIENCE_S
 
 
 def engine_that_asks_at_each_tick(make_world: MakeWorld, engine: Engine) -> Engine:
-    """Railway and the API are asked at each evaluation, not every 20 seconds."""
+    """An evaluator that asks Railway and the API at each evaluation, not every 20 s."""
     world = make_world(engine.urls.bot)
     world.settings = replace(world.settings, evaluator=EvaluatorSettings(railway_every_s=0.0))
     return Engine(world, engine.database, engine.urls, engine.fence)
@@ -204,7 +204,7 @@ async def test_after_a_time_in_which_no_one_looked_stale_beats_are_no_news(engin
 
 
 def start_run(conn: psycopg.Connection[Any]) -> None:
-    """A run that works on ingest, without its approvals."""
+    """Store a running run on ingest, without its approvals."""
     conn.execute("SET session_replication_role = replica")
     conn.execute(
         "INSERT INTO chatops.runs (state, environment, playbook, parameters, plan, plan_hash, risk, title, services,"
@@ -252,7 +252,8 @@ async def test_a_leader_that_lost_its_lease_stores_nothing(engine: Engine, worki
 async def test_a_crash_that_railway_reports_slowly_is_evaluated_at_once_and_not_an_interval_later(
     make_world: MakeWorld, engine: Engine, outside: Outside
 ) -> None:
-    """An evaluation that is due waits for no source: what it asks arrives after it, and the next one is 20 s away."""
+    """An evaluation that is due does not wait for the sources: their answers arrive after it, and the next evaluation
+    is 20 s later."""
     engine = engine_that_asks_at_each_tick(make_world, engine)
     woken = asyncio.Event()
     with contextlib.ExitStack() as stack:
@@ -261,7 +262,7 @@ async def test_a_crash_that_railway_reports_slowly_is_evaluated_at_once_and_not_
         await engine.tick()
         outside.instances[Service.INGEST] = "CRASHED"
         outside.railway_may_answer.clear()
-        engine.watch._due_at = 0.0  # as when its time has come: no source is waited for
+        engine.watch._due_at = 0.0  # due now: the evaluation waits for no source
         await engine.tick()
         assert "crash_loop.ingest" not in await engine.alerts()
 

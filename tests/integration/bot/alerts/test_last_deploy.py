@@ -1,4 +1,4 @@
-"""The deploy that a page names is of its own service, and the newest, whatever became of it."""
+"""A page names the newest deployment of its own service, whatever its status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def serve(outside: Outside, service: Service, active: dict[str, Any], latest: di
 
 
 async def page_of(engine: Engine, name: str) -> str:
-    """The line that goes to pagers and mails, once it has lasted."""
+    """Return the line that pagers and e-mails get, once the fault has lasted 6 min."""
     await engine.tick()
     with psycopg.connect(engine.urls.owner) as conn:
         conn.execute("UPDATE chatops.alerts SET since = now() - interval '6 minutes'")
@@ -43,8 +43,8 @@ async def page_of(engine: Engine, name: str) -> str:
 
 
 @pytest.fixture
-def old(outside: Outside, working: System) -> None:  # noqa: ARG001 - all is well
-    """Everything was deployed long ago, except that enforcement was deployed half an hour ago."""
+def old(outside: Outside, working: System) -> None:  # noqa: ARG001 - the workers send heartbeats
+    """Every service was deployed long ago, except enforcement: 31 min ago."""
     for service in RUNBOOK.services:
         serve(outside, service, made(f"old-{service.short}", GOOD, minutes=500))
     serve(outside, Service.ENFORCEMENT, made("own", "c45e17a9" + "0" * 32, minutes=31, author="Ann"))

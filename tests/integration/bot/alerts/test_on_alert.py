@@ -1,4 +1,4 @@
-"""Who acts on an alert is told inside the transaction that stores it."""
+"""`on_alert` is called inside the transaction that stores the alert."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One cause that is seen in two ways calls people once, in whichever order it is seen."""
+"""One cause with two symptoms pages people once, in either order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def crash(system: System, outside: Outside) -> None:  # noqa: ARG001 - as the ot
 
 
 async def blocks(engine: Engine, key: str) -> str:
-    """What a message holds besides its text."""
+    """Return the blocks of a message, as JSON."""
     async with await psycopg.AsyncConnection.connect(engine.urls.superuser) as conn:
         cur = await conn.execute("SELECT blocks::text FROM chatops.outbox WHERE key = %s", [key])
         row = await cur.fetchone()
@@ -42,12 +42,12 @@ async def blocks(engine: Engine, key: str) -> str:
 
 @pytest.fixture(autouse=True)
 def always_asks(engine: Engine) -> None:
-    """Railway, at each look."""
+    """Railway is asked at each evaluation."""
     engine.world.settings = replace(engine.world.settings, evaluator=EvaluatorSettings(railway_every_s=0))
 
 
 async def look_until_it_fires(engine: Engine, fingerprint: str) -> None:
-    """An answer of Railway's may come after the look that asked for it."""
+    """Evaluate until the alert fires: Railway's answer may arrive after the evaluation that asked for it."""
     async with asyncio.timeout(PATIENCE_S):
         while fingerprint not in await engine.alerts():
             await engine.tick()
@@ -72,10 +72,10 @@ async def test_a_killed_worker_s_crash_and_its_silence_are_one_incident_and_one_
 
     posted = {one.key: one for one in await engine.posted()}
     assert SEEN[first][1] in posted["incident:1"].text
-    assert SEEN[second][1] not in await blocks(engine, "incident:1")  # the other half of the same
+    assert SEEN[second][1] not in await blocks(engine, "incident:1")  # the second symptom of the same cause
     assert [key for key in posted if ":page:" in key] == ["incident:1:page:1"]
     assert "incident:2" not in posted
     own = [one for key, one in posted.items() if key.startswith("alert:") and key.count(":") == 1]
     assert [one.thread_key for one in own] == ["incident:1", "incident:1"]
     due = working.conn.execute("SELECT key FROM chatops.outbox WHERE next_try_at <= clock_timestamp()").fetchall()
-    assert not {one.key for one in own} & {key for (key,) in due}  # the root message says them
+    assert not {one.key for one in own} & {key for (key,) in due}  # the root message shows them

@@ -1,4 +1,4 @@
-"""Every rule with its fault planted for real: told with its next steps, not below its limit, over once fixed."""
+"""Every rule with its fault planted for real: announced with its next steps, not below its limit, over once fixed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES = default_rules().rules
 
 @pytest.fixture(scope="module")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server of its own: some faults lie in roles, which belong to the whole server."""
+    """A separate server: some faults are in roles, which belong to the whole server."""
     server = PostgresServer(tmp_path_factory.mktemp("planted"), fast=True)
     server.start()
     make_template(server)
@@ -35,14 +35,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 @pytest.fixture(scope="module")
 def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
-    """One database for all faults: each leaves it as it was."""
+    """One database for all faults: each fault is undone."""
     with psycopg.connect(postgres_server.superuser_dsn(), autocommit=True) as superuser:
         yield from make_test_database(postgres_server, superuser, TEMPLATE)
 
 
 @pytest.fixture(autouse=True)
 def forget(database_urls: DatabaseUrls) -> None:
-    """What the fault before was told, and who told it."""
+    """Delete what earlier faults left: alerts, messages and the lease."""
     with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
         for table in ("alert_decisions", "alerts", "outbox", "watch", "leases"):
             conn.execute(f"DELETE FROM chatops.{table}")  # noqa: S608 - our names
@@ -57,7 +57,8 @@ def scene(engine: Engine, system: System, outside: Outside) -> Iterator[Scene]:
 
 
 async def evaluate(scene: Scene, fault: Fault) -> None:
-    """Once as after a start, so that every source is asked, then half its wait later, then once it is due."""
+    """Evaluate once as after a start, so that every source is asked, then after half the rule's wait, then after all of
+    it."""
     scene.engine.restart()
     await scene.engine.tick()
     wait = wait_of(fault)
@@ -74,7 +75,7 @@ def wait_of(fault: Fault) -> timedelta:
 
 
 def pass_time(scene: Scene, fault: Fault, lasted: timedelta) -> None:
-    """The fault has lasted so long."""
+    """Store that the fault has lasted so long."""
     since = f"now() - interval '{lasted.total_seconds()} seconds'"
     with psycopg.connect(scene.engine.urls.bot, autocommit=True) as conn:
         conn.execute(
@@ -88,7 +89,7 @@ def is_reported(scene: Scene, fault: Fault) -> bool:
 
 
 def commands(scene: Scene, message_key: str | None) -> list[str]:
-    """The commands of a message's buttons, without its menu's."""
+    """Return the commands of a message's buttons, without those of its menu."""
     with psycopg.connect(scene.engine.urls.bot) as conn:
         row = conn.execute("SELECT blocks FROM chatops.outbox WHERE key = %s", [message_key]).fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""A worker that does not run: who stopped it, if it was stopped."""
+"""A worker that is not running: the alert says who stopped it, if anyone did."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUN = """
 
 
 def act(engine: Engine, kind: str) -> None:
-    """A run of ours has done this to the ingest worker."""
+    """Store that a run of the bot did this to the ingest worker."""
     with psycopg.connect(engine.urls.owner) as conn:
         conn.execute(RUN, {"kind": kind})
         conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE state = 'pending'")
@@ -34,7 +34,7 @@ def act(engine: Engine, kind: str) -> None:
 
 
 def made(status: str, instances: tuple[str, ...] = (), *, stopped: bool = False) -> dict[str, Any]:
-    """A deployment of an hour ago."""
+    """A deployment from an hour ago."""
     return {
         "id": "d-ingest",
         "status": status,
@@ -51,7 +51,7 @@ def not_active(latest: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def after_six_minutes(engine: Engine, system: System, outside: Outside) -> Any:
-    """What is told of the ingest worker, which said goodbye six minutes ago, once that has lasted."""
+    """Return the alert about the ingest worker, which said goodbye 6 min ago, once the fault has lasted."""
     system.beat("enforcement-1", "enforcement_engine")
     system.beat("ingest-1", ago_s=360, status="stopped")
 

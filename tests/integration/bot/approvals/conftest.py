@@ -1,4 +1,4 @@
-"""Desks over a real database and the local Slack, one a replica."""
+"""Approval services over a real database and the local Slack, one per replica."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.serving import no_proxy as no_proxy
 from tests.serving import serve
 
 TEAM = model.TEAM.id
-PAST_EXPIRY_S = 1.05  # of a request that expires after a second, the shortest there is
+PAST_EXPIRY_S = 1.05  # for a request that expires after 1 s, the shortest possible time
 OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in model.PEOPLE)
 
 RULES = """version = 1
@@ -55,7 +55,7 @@ MakePlan = Callable[..., Plan]
 
 
 def request(actor: Actor | None) -> Request:
-    """As typed in Slack; None: on the terminal."""
+    """A request typed in Slack by `actor`; with None, typed on the terminal."""
     return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, model.INCIDENTS_ID)
 
 
@@ -76,7 +76,7 @@ def make_plan() -> MakePlan:
 
 @pytest.fixture
 async def workspace() -> AsyncIterator[Workspace]:
-    """The local Slack, listening. Its groups are those of the demo: Ann and Ben approve, Olivia too may ask."""
+    """The local Slack, listening. Its groups are the demo's: Ann and Ben approve, Olivia is an operator."""
     workspace = Workspace()
     await workspace.start()
     app = FastAPI()
@@ -96,7 +96,8 @@ async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
 
 @pytest.fixture
 async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[MakeApprovalService]:
-    """`make_approval_service(operators=…, approvers=…)`: one more replica's desk. It asks Slack at every decision."""
+    """`make_approval_service(operators=…, approvers=…)`: one more replica's approval service. It asks Slack at every
+    decision."""
     databases, asking = [], []
 
     def make(
@@ -143,7 +144,7 @@ def approval_service(make_approval_service: MakeApprovalService) -> ApprovalServ
 
 
 class Books:
-    """What the database holds, read as the bot."""
+    """Reads the bot's tables as the bot's role."""
 
     def __init__(self, conn: psycopg.AsyncConnection[Any]) -> None:
         self.conn = conn
@@ -154,11 +155,11 @@ class Books:
         return run
 
     async def events(self, run_id: int | None = None) -> list[str]:
-        """The audit log's events, oldest first."""
+        """Return the audit log's events, oldest first."""
         return [row.event for row in reversed(await list_audit(self.conn, limit=10_000, run_id=run_id))]
 
     async def message(self, run_id: int) -> str:
-        """The text of the run's message, as it is to be."""
+        """Return the text of the run's message in the outbox."""
         cur = await self.conn.execute("SELECT text FROM chatops.outbox WHERE key = %s", [f"run:{run_id}"])
         row = await cur.fetchone()
         assert row is not None

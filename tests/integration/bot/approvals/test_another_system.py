@@ -1,4 +1,4 @@
-"""In a database with another system than the bot was installed for, no decision lets a run start."""
+"""In a database that holds another system than the bot was installed for, no approval starts a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of the policy for questions in words: the model is asked in the hours and channels that they name only."""
+"""Policy rules for questions to the model: it is asked only in the hours and channels that they name."""
 
 from __future__ import annotations
 

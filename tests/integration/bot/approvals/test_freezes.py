@@ -1,4 +1,4 @@
-"""A freeze and a deploy in the same instant: nothing is admitted once the freeze is stored."""
+"""A freeze and a deploy at the same moment: no run starts once the freeze is stored."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id
 
 @pytest.fixture
 async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Database]]:
-    """Of two replicas."""
+    """The database pools of two replicas."""
     both = [
         Database.connect_lazily(Secret(database_urls.bot), application_name="runner", timeout_s=60.0) for _ in range(2)
     ]
@@ -71,7 +71,7 @@ async def replicas(
     make: MakePlanAgain | None = None,
     why_revoked: WhyRevoked = never_revoked,
 ) -> AsyncIterator[None]:
-    """A runner each, which plans the same again, or as `make` does."""
+    """Run two runners, which make the same plan again, or what `make` returns."""
 
     async def make_again(_parameters: object, _world: World) -> Plan:
         return plan
@@ -125,7 +125,7 @@ async def race(
     books: Books,
     rounds: int,
 ) -> None:
-    """What has started did so before the freeze was stored; what had not is void, and says why."""
+    """A run that has started did so before the freeze was stored; any other is voided and says why."""
     plan = replace(make_plan(playbook="deploy"), steps=(LockService(Service.API, "raced"),))
     approvals, dice = make_approval_service(**LISTED), random.Random(505)  # noqa: S311 - delays
     seen: set[RunState] = set()
@@ -165,7 +165,7 @@ async def test_no_deploy_starts_after_a_freeze_on_two_replicas_in_a_thousand_rou
 
 
 async def test_freeze_waits_for_a_run_that_is_starting(databases: Sequence[Database], as_owner: Connection) -> None:
-    """From the moment in which it looks whether a freeze is in force until it has started, none is stored."""
+    """From its check of the freezes until it has started, no freeze can be stored."""
     async with databases[0].transaction() as starting:
         await share_freezes(starting)
         assert await list_freezes(starting) == []
@@ -186,7 +186,7 @@ async def test_run_that_is_starting_as_a_freeze_comes_starts_before_it(
     books: Books,
     as_owner: Connection,
 ) -> None:
-    """It is stopped between its look at the freezes and its start: the freeze is stored after that."""
+    """The run is held between its check of the freezes and its start: the freeze is stored after the start."""
     plan = replace(make_plan(playbook="deploy"), steps=(LockService(Service.API, "raced"),))
     approvals = make_approval_service(**LISTED)
     earlier = await approvals.file(plan, request(OLIVIA))
@@ -230,7 +230,7 @@ async def test_exception_needs_one_approver_more_and_no_self_approval_and_is_in_
                 await asyncio.sleep(0.01)
         assert ended.state is RunState.SUCCEEDED, ended.outcome
 
-        # What its approvers did not see is not passed.
+        # An exception does not cover a freeze that the approvers did not see.
         other = await approvals.file(plan, request(OLIVIA))
         third = await freeze(databases[0])
         await approvals.decide(other.id, ANN, approve=True)

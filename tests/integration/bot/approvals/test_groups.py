@@ -1,4 +1,4 @@
-"""Groups' members as the local Slack tells them: fresh, kept while it is silent, and dropped with the group."""
+"""Members of user groups, as the local Slack reports them: fresh, kept while it is silent, dropped with the group."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MakeGroups = Callable[..., Groups]
 
 
 class Clock:
-    """Moves only when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -96,7 +96,7 @@ async def test_a_person_types_times_by_their_own_clock(make_groups: MakeGroups, 
 
     assert people.zone(model.ANN.id) == ZoneInfo("Europe/Berlin")
     assert people.zone(model.BEN.id) is None
-    assert people.zone(model.OLIVIA.id) is None  # was never looked up
+    assert people.zone(model.OLIVIA.id) is None  # not looked up yet
 
 
 async def test_members_are_those_that_slack_reports(make_groups: MakeGroups) -> None:
@@ -263,5 +263,5 @@ async def test_groups_report_people_gone_from_slack_without_a_request(
     assert groups.absent("S0NOTHING") is None  # a mistyped id may have a pager that works
     assert [groups.unreachable(one) for one in everybody[:5]] == [groups.absent(one) for one in everybody[:5]]
     clock.now += MAX_AGE.total_seconds() + 1
-    assert groups.absent(model.OTTO.id) is None  # not known any more: calling in vain is better than not calling
+    assert groups.absent(model.OTTO.id) is None  # no longer known: a page in vain is better than no page
     await groups.aclose()

@@ -1,4 +1,4 @@
-"""A change whose COMMIT was not answered: people learn whether it was made, and a repeated delivery makes it once."""
+"""A change whose COMMIT got no answer: people learn whether it was made, and a repeated delivery makes it once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import ANN, TEAM, MakeApprovalService
 from tests.wire import Line, Where
 
-# What is typed: the table that it is written to, and what shows it.
+# Typed line: (table that it writes to, command that shows the change).
 CHANGES = {
     "silence ingest 2h we move the queue": ("silences", "silences"),
     "silence ingest sat 02:00 for 2h every week backup": ("planned_silences", "silences"),
@@ -45,7 +45,7 @@ CHANGES = {
     f"oncall override <@{model.BEN.id}> 4h primary": ("oncall_overrides", "oncall"),
 }
 
-# What ends something: what has to be there, the line that is typed, and what shows it.
+# Lines that end something: the setup, the typed line, and the command that shows the change.
 ENDS = (
     ("silence ingest 2h we move the queue", "silence end 1", "silences"),
     ("silence ingest sat 02:00 for 2h every week backup", "silence cancel 1", "silences"),
@@ -61,7 +61,7 @@ ENDS = (
 
 @dataclass
 class Bot:
-    """What answers a typed line, behind a line that can lose what the database says."""
+    """The commands over a connection that can lose the database's answers."""
 
     line: Line
     world: World
@@ -69,7 +69,7 @@ class Bot:
     incident_service: IncidentService
 
     async def run(self, words: str, delivery: str | None) -> Answer:
-        """As Ann in Slack; an error as it is shown."""
+        """Run the line as Ann in Slack; an error is returned as its answer."""
         request = Request((), Surface.SLASH, ANN, model.INCIDENTS_ID, delivery=delivery)
         try:
             return await run(words, request, self.world, self.approval_service, self.incident_service)
@@ -79,8 +79,8 @@ class Bot:
     async def lose_the_commit(
         self, words: str, table: str, delivery: str | None, *, where: Where = "after", for_good: bool = False
     ) -> Answer:
-        """Its answer, when the COMMIT of what was written to this table is lost: "before" the database heard it, or
-        "after", when it has committed. `for_good`: the database stays away."""
+        """Return the answer to a line whose COMMIT is lost while it writes to this table: "before" it reached the
+        database, or "after", once it has committed. `for_good`: the database stays unreachable."""
         writing = self.line.hold(f"INSERT INTO chatops.{table} ".encode(), "before", lose=False)
         running = asyncio.create_task(self.run(words, delivery))
         reached = asyncio.create_task(writing.reached.wait())
@@ -98,7 +98,7 @@ class Bot:
 
 
 def schedule() -> Schedule:
-    """Ann and Ben take turns of a day; Ann's has begun."""
+    """Ann and Ben take turns of 1 day; Ann's has begun."""
     people = {
         name: OnCallPerson(name, user.id, webhook=name) for name, user in (("ann", model.ANN), ("ben", model.BEN))
     }

@@ -1,4 +1,4 @@
-"""Two desks in the same instant, double clicks and redeliveries: one transition."""
+"""Two approval services at the same moment, double clicks and redeliveries: one transition."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def race_to_run(
     books: Books,
     rounds: int,
 ) -> None:
-    """The same clicks while a runner of each replica waits for what they let go."""
+    """The same clicks while a runner of each replica waits for the approved run."""
     plan = replace(make_plan(), steps=(LockService(Service.API, "raced"),))
 
     async def make_again(_parameters: object, _world: World) -> Plan:
@@ -136,7 +136,7 @@ async def race_to_run(
 
 @pytest.fixture
 async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Database]]:
-    """Of two replicas."""
+    """The database pools of two replicas."""
     both = [
         Database.connect_lazily(Secret(database_urls.bot), application_name="runner", timeout_s=60.0) for _ in range(2)
     ]
@@ -167,7 +167,7 @@ async def test_double_approvals_are_one_execution_in_a_thousand_rounds(
 async def test_both_halves_of_a_critical_approval_in_the_same_instant_make_it_whole(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
-    """Each sees the other's: never do both believe that one is missing still."""
+    """Each sees the other's approval: they never both believe that one is missing."""
     first, second = make_approval_service(**LISTED), make_approval_service(**LISTED)
     for _ in range(20):
         run = await first.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(OLIVIA))
@@ -200,7 +200,7 @@ async def test_approval_and_denial_in_the_same_instant_are_one_of_them(
 async def test_approval_and_cancellation_in_the_same_instant_leave_it_cancelled(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
-    """What was approved first and has not started is cancelled as well."""
+    """A run that was approved first and has not started is cancelled too."""
     first, second = make_approval_service(**LISTED), make_approval_service(**LISTED)
     for _ in range(20):
         run = await first.file(make_plan(), request(OLIVIA))

@@ -103,7 +103,7 @@ async def test_only_the_leader_ends_requests(
 
 
 async def test_a_tick_without_anything_due_wakes_no_sender_and_needs_no_lease(database: Database) -> None:
-    """Each wake-up is two queries of the outbox, and each lease one: an idle bot has to do without."""
+    """Each wake-up causes two queries of the outbox, and each lease one: an idle bot must cause none."""
     woken: list[str] = []
     wake_ups, no_lease = WakeUps(), Fence("nobody", 1)
     message_writer = RunMessageWriter(say, wake_ups)
@@ -126,7 +126,7 @@ async def test_expiry_is_woken_by_a_request_and_waits_until_the_first_expires(
     expiry = Expiry(database, RunMessageWriter(say, wake_ups), every_s=3600)
     async with leading(fence, expiry), asyncio.timeout(60):
         run = await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
-        wake_ups.runs.set()  # as the notice of Postgres does
+        wake_ups.runs.set()  # as the NOTIFY of Postgres does
 
         while (await books.run(run.id)).state is not RunState.EXPIRED:
             await asyncio.sleep(0.02)
@@ -135,7 +135,7 @@ async def test_expiry_is_woken_by_a_request_and_waits_until_the_first_expires(
 async def test_approval_at_the_last_moment_counts_or_does_not(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
 ) -> None:
-    """Clicks rain around the moment of expiry: the run is approved with a decision or expired without one."""
+    """Many clicks around the moment of expiry: the run is approved with a decision, or expired without one."""
     approval_service = make_approval_service(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
 
     async def click(run: Run, after_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""What one person requests does not page the approvers without end: a few at once, the rest in one message."""
+"""One person's requests page the approvers for the first few only; one message lists the rest."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rows(as_bot: Connection) -> Rows:
 
 @pytest.fixture
 async def incident(as_bot: Connection) -> int:
-    """Opened by the one who floods, so it is no reason to page for more."""
+    """Opened by Ann, who sends the flood, so it is no reason for more pages."""
     return await incidents.create_incident(as_bot, opened_by(ANN))
 
 
@@ -146,7 +146,7 @@ async def test_an_incident_that_another_person_opens_pages_at_once(
 async def test_an_alert_that_joins_an_incident_pages_at_once(
     service: ApprovalService, make_plan: MakePlan, incident: int, as_bot: Connection, rows: Rows
 ) -> None:
-    """An incident that the requester opened takes the alerts that come later."""
+    """An incident that the requester opened can be joined by later alerts."""
     await flood(service, make_plan, TIMES)
 
     await join_alert(as_bot, incident, "drill.heartbeats")
@@ -173,7 +173,7 @@ async def join_alert(conn: Connection, incident_id: int, fingerprint: str) -> No
 async def test_requests_without_an_incident_mention_the_approvers_a_few_times(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books, rows: Rows
 ) -> None:
-    """Each mention in the channel makes a phone ring, too."""
+    """Each mention in the channel makes a phone ring too."""
     service = make_approval_service(**LISTED, make_message=partial(run_message, approvers=[BEN.user_id]))
     filed = await flood(service, make_plan, PAGED_AT_ONCE + 2)
 
@@ -188,7 +188,7 @@ async def test_requests_without_an_incident_mention_the_approvers_a_few_times(
 async def test_a_request_that_paged_no_one_can_not_be_self_approved(
     service: ApprovalService, make_plan: MakePlan, as_bot: Connection, books: Books
 ) -> None:
-    """Else a few others, filed before, would hide it."""
+    """Otherwise a few requests filed before would hide it."""
     await incidents.create_incident(as_bot, opened_by(BEN))
     await flood(service, make_plan, PAGED_AT_ONCE)
 
@@ -205,7 +205,7 @@ async def test_a_request_that_paged_no_one_can_not_be_self_approved(
 async def test_very_many_requests_of_one_person_are_refused_but_no_emergency_stop_and_no_one_elses(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
-    """Of low risk they page no one, but 48 messages held up the channel for 48 s and filled a timeline."""
+    """Low-risk requests page no one, but 48 messages held up the channel for 48 s and filled a timeline."""
     service, low = make_approval_service(most_requests=FILED_AT_MOST), make_plan(Risk.LOW, playbook="restart")
     filed, refused = 0, []
     for _ in range(TIMES):
@@ -220,7 +220,7 @@ async def test_very_many_requests_of_one_person_are_refused_but_no_emergency_sto
 
     assert (filed, len(refused)) == (FILED_AT_MOST, TIMES - FILED_AT_MOST)
     assert f"{FILED_AT_MOST} requests within" in refused[0].why
-    assert (await books.events()).count("run.file.refused") == 1  # of a flood one row
+    assert (await books.events()).count("run.file.refused") == 1  # one row for the whole flood
     assert stop.state is RunState.APPROVED
     assert other.state is RunState.PLANNED
 

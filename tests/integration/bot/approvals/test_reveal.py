@@ -1,4 +1,4 @@
-"""*Show the whole line*: for an operator or an approver, for a while, and written down."""
+"""*Show the whole line*: for operators and approvers, for a limited time, recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def by(actor: Actor | None) -> Request:
 
 
 def reveal_lines(answer: Answer) -> list[str]:
-    """What the buttons of the answer would run."""
+    """Return the `reveal` commands of the answer's buttons."""
     elements = [one for block in answer.blocks if block["type"] == "actions" for one in block["elements"]]
     values = [option.get("value", "") for one in elements for option in one.get("options", [one])]
     return [value for value in values if str(value).startswith("reveal ")]
@@ -291,7 +291,7 @@ async def test_raw_without_the_database_reports_that_it_was_not_written_down() -
 async def test_a_sensitive_read_is_one_audit_row_per_person_line_and_minute_before_anything_is_read(
     world: World, books: Books
 ) -> None:
-    """The row stands whatever the answer is; who asks again and again adds none, and hides no one else's."""
+    """The row is written whatever the answer is; repeated requests add none, and hide no other person's."""
     for _ in range(3):
         await run("env ingest", by(OLIVIA), world)
     await run("env api", by(OLIVIA), world)

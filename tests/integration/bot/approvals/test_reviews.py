@@ -23,14 +23,14 @@ from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, Ma
 from tests.integration.bot.approvals.test_reminders import database as database
 from tests.integration.bot.approvals.test_reminders import fence as fence
 
-# She is told at once how her run ended.
+# She is notified at once how her run ended.
 ENDED = f"<@{OLIVIA.user_id}>: cancelled before it started · *stop-workers api* (run 1)"
 LATER = "UPDATE {} SET remind_at = clock_timestamp() - interval '1 second'"
 
 
 @pytest.fixture
 async def stopped(approval_service: ApprovalService, make_plan: MakePlan) -> Run:
-    """Broken glass of Olivia's, over."""
+    """A break-glass run of Olivia's that has ended."""
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await approval_service.cancel(run.id, ANN)
     return run
@@ -42,7 +42,7 @@ def reminders(database: Database) -> Reminders:
 
 
 async def notes(conn: Connection) -> list[str]:
-    """What the threads were told, in order."""
+    """Return the texts of all threads, in order."""
     query = "SELECT text FROM chatops.outbox WHERE thread_key IS NOT NULL ORDER BY created_at"
     return [text for (text,) in await (await conn.execute(query)).fetchall()]
 
@@ -127,7 +127,7 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
 async def test_approvers_are_reminded_of_what_a_machine_locked(
     stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection, as_owner: Connection
 ) -> None:
-    """A machine reads no message."""
+    """A machine does not read messages."""
     by_machine = "UPDATE chatops.runs SET requested_by_user = 'machine:ci', requested_by_team = %s"
     await as_owner.execute(by_machine, [OUTSIDE])
     await lock_service(as_bot, service=Service.API, owner="machine:ci", reason="bad", run_id=stopped.id)

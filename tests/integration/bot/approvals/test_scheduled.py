@@ -1,4 +1,4 @@
-"""Runs that are approved now and start later: once, on two replicas, and only if the world is still the same."""
+"""Runs that are approved now and start later: once, on two replicas, and only if the system is unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ COME = "UPDATE chatops.runs SET start_at = clock_timestamp() WHERE id = %s"
 
 @pytest.fixture
 async def plan(make_plan: MakePlan, books: Books) -> Plan:
-    """A deploy in an hour."""
+    """A deploy in 1 hour."""
     at = write_start(await read_clock(books.conn) + timedelta(hours=1))
     made = make_plan(playbook="deploy")
     return replace(made, steps=(LockService(Service.API, "once"),), parameters={**made.parameters, "at": at})
@@ -73,7 +73,7 @@ async def scheduled(make_approval_service: MakeApprovalService, plan: Plan, book
 
 
 async def start(database: Database, run: Run) -> None:
-    """As a replica of a former release would, which knows no time."""
+    """Start the run as a replica of an older release would, which ignores start times."""
     async with database.transaction() as conn:
         await runs.take_services(conn, run_id=run.id)
         await runs.transition_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING)
@@ -97,7 +97,7 @@ async def test_run_waits_for_its_time_and_starts_once_on_two_replicas(
         await start(databases[0], scheduled)
 
     async with replicas(databases, plan):
-        # What runs meanwhile on the same service does not void it: it is planned anew at its time.
+        # A run on the same service in the meantime does not void it: it is planned again at its start time.
         await as_owner.execute(COME, [scheduled.id])
         run = await ended(books, scheduled.id)
 
@@ -132,7 +132,7 @@ async def test_scheduled_run_is_voided_by_an_emergency_run_on_its_service(
     scheduled: Run,
     books: Books,
 ) -> None:
-    """Nobody looks again at 02:00: what was stopped or rolled back meanwhile is not started by it."""
+    """No person checks it again at 02:00: it must not start what was stopped or rolled back in the meantime."""
     service = make_approval_service(**LISTED)
     now = replace(plan, playbook=emergency, title=f"{emergency} api", parameters={"service": "api"})
     async with replicas(databases, now):
@@ -163,7 +163,7 @@ async def test_run_is_void_when_the_plan_of_its_time_differs(
 async def test_run_whose_plan_is_unknown_at_its_time_waits_for_it_and_expires(
     databases: Sequence[Database], plan: Plan, scheduled: Run, books: Books, as_owner: Connection
 ) -> None:
-    """A plan that is a week old is not begun unseen; one that is approved now, is: its steps look again."""
+    """A plan that is a week old does not start unchecked; one approved just now does: its steps check again."""
     tries = asyncio.Semaphore(0)
 
     async def unknown(_parameters: object, _world: object) -> NoPlan:
@@ -226,7 +226,7 @@ async def test_run_of_people_who_still_hold_the_right_starts(
 async def test_run_is_not_begun_while_slack_does_not_describe_one_of_its_people(
     make_approval_service: MakeApprovalService, scheduled: Run, workspace: Workspace, failing: int
 ) -> None:
-    """By the lists both hold their rights; the account may be deactivated since."""
+    """By the lists both hold their rights, but the account may have been deactivated since."""
     service = make_approval_service(**LISTED)
     assert await service.why_revoked(scheduled) is None
     started_anew = make_approval_service(**LISTED)
@@ -313,7 +313,7 @@ async def test_scheduled_run_notifies_its_requester_once_before_the_start(
 
 @pytest.mark.usefixtures("scheduled")
 async def test_a_tick_with_what_is_due_later_wakes_no_sender_and_needs_no_lease(databases: Sequence[Database]) -> None:
-    """A freeze without an end, a silence of tomorrow and a run in an hour cost a read per tick."""
+    """A freeze without an end, a silence of tomorrow and a run in 1 hour cost one read per tick."""
     await freeze(databases[0])
     async with databases[0].transaction() as conn:
         tomorrow = await read_clock(conn) + timedelta(days=1)

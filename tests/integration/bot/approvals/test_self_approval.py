@@ -1,5 +1,4 @@
-"""No approver responds, so the requester self-approves: the pages, the countdown, the veto, and the review
-afterwards."""
+"""No approver responds, so the requester self-approves: the pages, the countdown, the veto, and the later review."""
 
 from __future__ import annotations
 
@@ -60,7 +59,7 @@ MakeAlone = Callable[..., tuple[ApprovalService, SelfApprovals]]
 
 @pytest.fixture
 async def incident(as_bot: Connection) -> int:
-    """Opened by Ben; Ann is who asks."""
+    """Opened by Ben; Ann is the requester."""
     return await incidents.create_incident(as_bot, opened_by(BEN))
 
 
@@ -71,7 +70,7 @@ def opened_by(actor: Actor, severity: IncidentSeverity = IncidentSeverity.SEV1) 
 
 @pytest.fixture
 def make_alone(make_approval_service: MakeApprovalService, database: Database) -> MakeAlone:
-    """`make_alone(silence=…, countdown=…)`: a desk, and the leader's part."""
+    """`make_alone(silence=…, countdown=…)`: an approval service, and the leader's periodic task of self-approvals."""
 
     def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[ApprovalService, SelfApprovals]:
         approval_service = make_approval_service(**LISTED, approver_paging=ApproverPaging(silence, countdown, PAGED))
@@ -88,7 +87,7 @@ def make_alone(make_approval_service: MakeApprovalService, database: Database) -
 
 @pytest.fixture
 def keys(as_bot: Connection) -> Callable[[str], Awaitable[list[tuple[str, ...]]]]:
-    """What a query gives."""
+    """`await keys(query)`: the rows of a query, as the bot."""
 
     async def read(query: str) -> list[tuple[str, ...]]:
         return await (await as_bot.execute(query)).fetchall()
@@ -101,7 +100,7 @@ CALLED = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%' ORDER
 
 
 async def file(approval_service: ApprovalService, make_plan: MakePlan) -> Run:
-    """By Ann, once the approvers' time is over where it is short."""
+    """File a request by Ann and wait until the approvers' time is over, where it is short."""
     run = await approval_service.file(make_plan(), request(ANN))
     await asyncio.sleep(0.01)
     return run
@@ -367,7 +366,7 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
 async def test_an_incident_that_the_requester_opened_permits_no_self_approval(
     make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection, severity: IncidentSeverity
 ) -> None:
-    """An approver opened an incident, filed a change in it and tried to start that without another person."""
+    """An approver opened an incident, filed a change in it and tried to start it without a second person."""
     await incidents.create_incident(as_bot, opened_by(ANN, severity))
     approval_service, _ = make_alone()
 

@@ -411,7 +411,7 @@ async def test_audit_chain_holds_after_all_of_it(
 
 
 async def start(books: Books, run_id: int) -> None:
-    """As the runner does."""
+    """Start the run as the runner does."""
     await books.conn.execute(
         "INSERT INTO chatops.run_services (service, run_id) VALUES ('dragonfly-api', %s)", [run_id]
     )

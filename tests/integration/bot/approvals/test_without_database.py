@@ -1,4 +1,4 @@
-"""The desk while the database is away: who may not is refused all the same, and what was done is written down later."""
+"""The approval service without its database: permission checks still refuse, and what was done is recorded later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.outside import QUIET_S
 
 
 class Way:
-    """A way to the database that swallows every word until it is open."""
+    """A TCP forwarder to the database that passes nothing on until it is open."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -81,7 +81,7 @@ async def way(database_urls: DatabaseUrls) -> AsyncIterator[Way]:
 
 @pytest.fixture
 async def make_approval_service_behind(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., ApprovalService]]:
-    """A desk whose database is at the end of the way."""
+    """`make(rules=…)`: an approval service that reaches its database through the forwarder."""
     database = Database.connect_lazily(Secret(way.dsn), application_name="desk")
     groups = Groups(slack, (model.OPERATORS.id, model.APPROVERS.id), workspace=lambda: model.TEAM.id, timeout_s=30.0)
     desks = []
@@ -102,7 +102,7 @@ async def make_approval_service_behind(way: Way, slack: SlackClient) -> AsyncIte
 
 
 async def events(books: Books, *, count: int) -> list[str]:
-    """The audit log's events, once there are so many."""
+    """Return the audit log's events, once there are so many."""
     async with asyncio.timeout(60):
         while len(found := await books.events()) < count:
             await asyncio.sleep(0.05)
