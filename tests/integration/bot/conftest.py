@@ -31,20 +31,18 @@ from tests.outside import PATIENCE_S
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEMENT: "enforcement_worker"}
 
-LONG_AGO = timedelta(minutes=90)  # a deployment too old to be blamed for what breaks now
+LONG_AGO = timedelta(minutes=90)  # a deployment too old to have caused a new fault
 
 
 @dataclass
 class Outside:
-    """What Railway and the API answer, and after how long. A test changes it before it asks.
+    """The answers of Railway and the API, and their delays. A test changes it before it asks.
 
-    `latest` is what Railway's newest deployment of a service says differently from the one that runs, `nodes` what a
-    service says differently as a whole. `manual`: the
-    services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
-    `memory`: GB of 0.5, every 30 s until now; 0.2 otherwise.
-    `api_refuses`: no process listens there.
-    `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`, Railway
-    until `railway_may_answer`.
+    `latest`: fields in which Railway's newest deployment of a service differs from the active one; `nodes`: fields in
+    which the service itself differs. `manual`: services that a push to main does not deploy. `commits`: the deployed
+    commits that are not `SHA`. `memory`: GB of 0.5, every 30 s until now; 0.2 by default. `api_refuses`: the API
+    refuses connections. `most_at_once`: the peak of concurrent requests. The API delays its answers until
+    `api_may_answer` is set, Railway until `railway_may_answer` is.
     """
 
     replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(RUNBOOK.services, 1))
@@ -123,7 +121,7 @@ class Outside:
             self._now -= 1
 
     def _metrics(self) -> dict[str, Any]:
-        """As Railway answers: by service and instance."""
+        """Metrics as Railway returns them: by service and instance."""
         now = int(datetime.now(UTC).timestamp())
 
         def result(service: Service, kind: str, values: list[float]) -> dict[str, Any]:
@@ -141,7 +139,7 @@ class Outside:
         }
 
     def _lines(self, deployment_id: str) -> list[dict[str, Any]]:
-        """A second apart, the newest now."""
+        """The log lines of a deployment, 1 s apart, the newest now."""
         service = next(service for service in RUNBOOK.services if deployment_id == f"d-{service.short}")
         messages, now = self.logs.get(service, []), datetime.now(UTC)
         times = [now - timedelta(seconds=len(messages) - n - 1) for n in range(len(messages))]
@@ -213,18 +211,18 @@ async def make_world(outside: Outside) -> AsyncIterator[MakeWorld]:
 
 @pytest.fixture
 def world(make_world: MakeWorld, database_urls: DatabaseUrls) -> World:
-    """Over a migrated database, as `dragonfly_bot`."""
+    """A world over a migrated database, as `dragonfly_bot`."""
     return make_world(database_urls.bot)
 
 
 @dataclass
 class System:
-    """The operated system, as its owner changes it."""
+    """The operated system, changed as its owner."""
 
     conn: psycopg.Connection[Any]
 
     def beat(self, worker_id: str, worker_type: str = "ingest_processor", *, ago_s: float = 0, **more: object) -> None:
-        """Write a worker's row; `more` are further columns."""
+        """Write a worker's heartbeat row; `more` are further columns."""
         row = {"status": "running", "git_sha": SHA[:8], **more}
         row |= {"worker_id": worker_id, "worker_type": worker_type}
         row["last_heartbeat_at"] = datetime.now(UTC) - timedelta(seconds=ago_s)
@@ -232,7 +230,7 @@ class System:
         self.conn.execute(f"INSERT INTO ops.worker_heartbeats ({names}) VALUES ({places})", row)  # noqa: S608 - our names
 
     def work(self) -> None:
-        """One worker of each type beats."""
+        """One worker of each type sends a heartbeat."""
         self.beat("ingest-1")
         self.beat("enforcement-1", "enforcement_engine")
 

@@ -1,4 +1,4 @@
-"""What calls to the model may cost is reserved before and settled after, under one lock, in Postgres."""
+"""The cost of calls to the model is reserved before and settled after, under one lock, in Postgres."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.locks import WAITS_FOR_ADVISORY
 from tests.openai_server import OpenAIServer, Posted, response
 
 QUESTION = Question("Choose.", "{}", ChosenReads, 100)
-PRICES = Prices(Decimal(1), Decimal(1))  # a millionth of a dollar per token
+PRICES = Prices(Decimal(1), Decimal(1))  # 0.000001 USD per token
 MOST = QUESTION.most_tokens.tokens
 ANN, BEN = Person("U0ANN", "T1"), Person("U0BEN", "T1")
 WIDE = AskBudget(Decimal(1), Decimal(1), Decimal(1), 1_000_000, 1_000_000, 1_000_000)

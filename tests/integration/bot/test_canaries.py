@@ -1,7 +1,5 @@
 """Names, amounts and keys planted in every source that the bot reads: in no answer to Slack and in no line of its log.
-
-One word a source, so that a leak names where it came from.
-"""
+One word per source, so that a leak names its origin."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ def outside() -> HostileOutside:
 
 @pytest.fixture
 async def world(outside: HostileOutside, database_urls: DatabaseUrls) -> AsyncIterator[World]:
-    """A world over a database that holds a canary in each column that may hold anything, as `dragonfly_bot`."""
+    """A world over a database with a canary in each column that may hold anything, as `dragonfly_bot`."""
     with psycopg.connect(database_urls.owner, autocommit=True) as conn:
         psycopg.ClientCursor(conn).execute(PLANT, values_to_plant())
     environ = {
@@ -93,7 +91,7 @@ async def world(outside: HostileOutside, database_urls: DatabaseUrls) -> AsyncIt
 
 
 def lines_to_type() -> list[str]:
-    """Each command as its own examples have it; of a change the dry run, which shows what it would be."""
+    """Return each command's own examples, with `--dry-run` for those that change something."""
     found = []
     for verb in REGISTRY.values():
         dry = " --dry-run" if isinstance(verb, Change) else ""
@@ -102,7 +100,7 @@ def lines_to_type() -> list[str]:
 
 
 async def ask(line: str, world: World) -> Answer | str:
-    """The answer, or the error that people see instead."""
+    """Return the answer, or the error that people see instead."""
     try:
         return await run(line, ASKED, world)
     except (OperatorError, SourceError) as error:
@@ -110,7 +108,7 @@ async def ask(line: str, world: World) -> Answer | str:
 
 
 def shown(answer: Answer | str) -> str:
-    """What Slack gets, and what the terminal prints, as text and with --json."""
+    """Return what Slack gets and what the terminal prints, as text and with --json."""
     if isinstance(answer, str):
         return answer
     return "\n".join(
@@ -119,7 +117,7 @@ def shown(answer: Answer | str) -> str:
 
 
 async def everything_posted(world: World) -> tuple[dict[str, list[str]], int]:
-    """`{line: canaries in its answer}` of those that leak, and how many were answered."""
+    """Return `{line: canaries in its answer}` for the answers that leak, and the number of answers."""
     found, answered = {}, 0
     for line in lines_to_type():
         answer = await ask(line, world)
@@ -130,7 +128,7 @@ async def everything_posted(world: World) -> tuple[dict[str, list[str]], int]:
 
 
 async def test_the_canaries_are_there(world: World, database_urls: DatabaseUrls) -> None:
-    """Else nothing below would prove anything."""
+    """Otherwise nothing below would prove anything."""
     with psycopg.connect(database_urls.owner) as conn:
         assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 2, 2)
     raw = await run("logs ingest --raw", Request(), world)
@@ -195,7 +193,7 @@ async def test_no_alert_shows_a_canary(world: World, log: Lines, database_urls: 
 
     for _ in range(2):
         await watch.tick(Fence("me", epoch))
-        with psycopg.connect(database_urls.owner, autocommit=True) as owner:  # what had to last has lasted
+        with psycopg.connect(database_urls.owner, autocommit=True) as owner:  # alerts have now lasted long enough
             owner.execute("UPDATE chatops.alerts SET since = since - interval '2 hours'")
 
     with psycopg.connect(database_urls.owner) as owner:

@@ -93,7 +93,7 @@ async def test_reads_as_json(database_urls: DatabaseUrls) -> None:
 
 
 async def test_the_gate_s_exit_code_is_for_scripts(database_urls: DatabaseUrls, as_owner: Connection) -> None:
-    """Neither Railway nor the API is known here: that is unknown, and under --strict a failure."""
+    """Neither Railway nor the API is configured here: that is unknown, and under --strict a failure."""
     environ = environment(database_urls.bot)
 
     unknown, strict = await dispatch(["prod-gate"], environ), await dispatch(["prod-gate", "--strict"], environ)
@@ -135,7 +135,7 @@ async def test_the_audit_log_is_exported_so_that_anyone_can_verify_it(
     pages: list[str] = []
     outcome = await dispatch(["audit", "export"], environment(database_urls.bot), pages.append)
 
-    assert [len(page.splitlines()) for page in pages] == [2, 2, 2]  # no more than a page is ever held
+    assert [len(page.splitlines()) for page in pages] == [2, 2, 2]  # never more than one page in memory
     *rows, end = [json.loads(line) for line in "\n".join([*pages, outcome.text]).splitlines()]
     before = ""
     for row in rows:
@@ -156,7 +156,7 @@ async def test_the_audit_log_is_exported_so_that_anyone_can_verify_it(
 @pytest.mark.parametrize(
     ("change", "rows"),
     [
-        ("DELETE FROM chatops.audit WHERE seq = 3", 3),  # what was the end: the export is a row of its own
+        ("DELETE FROM chatops.audit WHERE seq = 3", 3),  # the former end: the export adds a row
         ("DELETE FROM chatops.audit WHERE seq = 2", 3),
         ("UPDATE chatops.audit SET actor = 'U9' WHERE seq = 1", 4),
     ],

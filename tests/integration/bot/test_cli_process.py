@@ -1,4 +1,4 @@
-"""The terminal command as a process: what Ctrl-C and a closed pipe do to it."""
+"""The terminal command as a process: the effects of Ctrl-C and of a closed pipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 
-# A test run in the background ignores Ctrl-C, and its children with it; a terminal's do not.
+# A test run in the background ignores Ctrl-C, and so do its children; those of a terminal do not.
 MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from bot.cli import main; main()"
 
 

@@ -1,4 +1,4 @@
-"""No answer to Slack has a mention, a link, a sign or a format that came from a text of others."""
+"""No answer to Slack has a mention, a link, an emoji or a format that came from other people's text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PIECES = (
 
 
 class HostileRailway(HostileOutside):
-    """Deployments with hostile commit messages."""
+    """A Railway whose deployments have hostile commit messages."""
 
     def _data(self, document: str) -> dict[str, Any]:
         data = super()._data(document)
@@ -77,12 +77,12 @@ def _failed(database_urls: DatabaseUrls) -> None:
 
 
 def parsed(value: object) -> Iterator[str]:
-    """Every text of an answer in which Slack looks for markup: a code span's inside is not."""
+    """Return every text of an answer that Slack parses for markup: outside code spans."""
     if isinstance(value, dict):
         if value.get("type") == "mrkdwn":
             yield "".join(value["text"].split("`")[::2])
         elif value.get("type") == "plain_text":
-            yield value["text"].replace("<", "&lt;")  # only emoji are parsed in it
+            yield value["text"].replace("<", "&lt;")  # Slack parses only emoji in it
         for one in value.values():
             yield from parsed(one)
     if isinstance(value, list):
@@ -103,7 +103,7 @@ async def test_no_answer_parses_what_others_wrote(world: World) -> None:
 
     assert found == {}
     assert "Ann &lt;!channel&gt;" in shown  # an author was shown,
-    assert "boom &lt;!channel&gt;" in shown  # and so was a job's error
+    assert "boom &lt;!channel&gt;" in shown  # and so was the error of a job
 
 
 @pytest.mark.parametrize("is_settled", [False, True])

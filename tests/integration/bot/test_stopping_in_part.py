@@ -1,4 +1,4 @@
-"""Of two deployments of one service Railway stops the first and refuses the second: both are told as they are."""
+"""Railway stops the first of a service's two deployments and refuses the second: the answer says so of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.bot.conftest import MakeWorld, Outside
 
 @dataclass
 class TwoDeployments(Outside):
-    """The worker has two that run; the second is not stopped."""
+    """A Railway in which the worker has two running deployments; it refuses to stop the second."""
 
     is_first_stopped: bool = False
 

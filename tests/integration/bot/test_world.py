@@ -1,4 +1,4 @@
-"""Reading the world: all sources at once, each on its own."""
+"""Reading the world: all sources at once, each independently."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_slow_source_is_unknown_after_its_time_and_delays_no_one(
 ) -> None:
     outside.api_delay_s = 60
     world = make_world(database_urls.bot, timeout_s=3.0)
-    await world.server()  # connected, so that only the API is slow
+    await world.server()  # connect first, so that only the API is slow
 
     async with asyncio.timeout(30):
         facts = await gather_health(world)
@@ -62,11 +62,11 @@ async def test_sources_are_asked_at_the_same_time(world: World, outside: Outside
 
     await gather_health(world)
 
-    assert outside.most_at_once >= 3  # Railway, and the API's health and intake
+    assert outside.most_at_once >= 3  # Railway, the API's health and its intake
 
 
 async def test_a_call_that_is_slow_to_be_cancelled_does_not_hold_the_answer(make_world: MakeWorld) -> None:
-    """A server that takes the connection and never says a word, as a frozen one does."""
+    """A server that accepts the connection and never answers, as a frozen one does."""
     with socket.socket() as frozen:
         frozen.bind(("127.0.0.1", 0))
         frozen.listen()

@@ -34,7 +34,7 @@ FOURTH = "simplicity-prod"
 
 @asynccontextmanager
 async def railway_with(specs: tuple[ServiceSpec, ...], directory: Path) -> AsyncIterator[Callable[..., World]]:
-    """`make(**environment)`: a world of this Railway, without a database and an API."""
+    """`make(**environment)`: a world of this Railway, without a database or an API."""
     local = LocalRailway(specs, directory=directory, working_directory=directory, token=TOKEN, pace=PACE)
     app = FastAPI()
     app.include_router(build_railway_router(local))

@@ -1,4 +1,4 @@
-"""What the leader saw is kept once per minute, and read back however much there is."""
+"""Snapshots of the leader are stored once per minute and read back, even if there are many."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ async def test_history_records_the_snapshot_once_per_minute(world: World, system
     watch, fence = evaluator(world), await fence_of(world)
     recorder = HistoryRecorder(world.database, lambda: watch.latest)
 
-    await recorder.tick(fence)  # nothing was seen yet: nothing is recorded
+    await recorder.tick(fence)  # no snapshot yet, so nothing is stored
     for _ in range(2):
         await watch.tick(fence)
         await recorder.tick(fence)
 
     rows = await (await as_bot.execute("SELECT minute, pending, api_ms, workers FROM chatops.history")).fetchall()
-    assert len(rows) in (1, 2)  # a minute may have ended in between
+    assert len(rows) in (1, 2)  # the minute may have changed in between
     assert rows[-1][1] == 2
     assert rows[-1][2] > 0
     assert rows[-1][3] == {
@@ -143,7 +143,7 @@ async def test_days_are_read_from_whole_hours_which_say_what_their_minutes_say(
     cut = await read_summed_until(as_bot)
 
     assert summed == sorted(set(summed))
-    assert len(summed) in range(4 * 24 - 8, 4 * 24)  # the gap has none; this hour is not over
+    assert len(summed) in range(4 * 24 - 8, 4 * 24)  # the gap has none; the current hour is not over
     assert cut is not None
     assert until - timedelta(hours=2) <= cut < until
     assert await read_history(as_bot, **window) == from_minutes  # type: ignore[arg-type]

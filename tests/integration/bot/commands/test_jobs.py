@@ -192,7 +192,7 @@ async def test_the_bare_command_reports_the_state_and_what_serves(world: World, 
 
 
 def plant_batch(system: System, batch_id: str, *errors: str | None) -> None:
-    """A completed batch, with a row per error; None is a row that passed."""
+    """Store a completed batch with one row per error; None is a row that passed."""
     failed = sum(error is not None for error in errors)
     system.run(
         "INSERT INTO intake.simplicity_batches"
@@ -244,7 +244,7 @@ async def test_intake_reports_why_an_upload_was_refused(world: World, system: Sy
 
 
 async def test_errors_of_any_length_are_cut_in_the_database(world: World, system: System) -> None:
-    """Forty errors of 4 MB must not come over the line."""
+    """40 errors of 4 MB must not be sent over the connection."""
     plant_failures(system, 3, "boom " * 100_000)
 
     listed = await world.read(list_failed_jobs, window=timedelta(hours=1), limit=500)

@@ -1,4 +1,4 @@
-"""`report` equals golden SQL over a planted history, to the last digit, and reads its window only."""
+"""`report` equals golden SQL over a planted history, to the last digit, and reads only its window."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LINES = ["report", "report 30d", "report 90d", "report 90d ingest", "report api 
 
 @pytest.fixture
 async def quarter(database_urls: DatabaseUrls) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-    """As a superuser: only that may leave triggers out."""
+    """A connection as superuser: only a superuser can skip triggers."""
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         await conn.execute((HERE / "quarter.sql").read_text().encode())
         yield conn
@@ -85,7 +85,7 @@ async def test_report_reads_its_window_only_however_much_history_there_is(
 async def test_records_begin_with_the_first_incident_where_it_is_older_than_the_installation(
     quarter: psycopg.AsyncConnection[Any], world: World
 ) -> None:
-    """A database that was installed again: the pages of a week are not divided by the shifts of a day."""
+    """A database that was installed again: the pages of a week are not divided by the shifts of one day."""
     await quarter.execute("UPDATE chatops.installation SET created_at = now() - interval '1 hour'")
 
     answer = await run("report 7d", Request(), world)
@@ -110,7 +110,7 @@ async def test_times_of_commits_are_asked_for_once_the_newest_first(
     await task.tick(Fence("test", epoch))
 
     asked = [one.url.path[-40:] for one in github.calls if "/git/" in one.url.path]
-    assert asked == [f"{n * 4:040x}" for n in range(1, ASKED_AT_ONCE + 1)]  # the rest is known
+    assert asked == [f"{n * 4:040x}" for n in range(1, ASKED_AT_ONCE + 1)]  # the others are known
     found = await as_bot.execute("SELECT sha, committed_at FROM chatops.commits WHERE sha = ANY (%s)", (asked,))
     times = dict(await found.fetchall())
     assert times.pop(f"{4:040x}") == datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -120,14 +120,14 @@ async def test_times_of_commits_are_asked_for_once_the_newest_first(
     await database.close()
 
 
-SHAS = [f"{n:040x}" for n in (1, 2, 3)]  # the newest first
+SHAS = [f"{n:040x}" for n in (1, 2, 3)]  # newest first
 
 
 @pytest.fixture
 async def asks(
     database_urls: DatabaseUrls, as_bot: Connection
 ) -> AsyncIterator[Callable[[LocalGitHub], Awaitable[list[str]]]]:
-    """Three deployed commits, and a tick: which of them are asked for."""
+    """`await asks(github)`: the commits, of three deployed ones, that one tick asks GitHub for."""
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     async with database.transaction() as conn:
         epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
@@ -167,7 +167,7 @@ async def test_commit_that_cannot_be_read_keeps_no_other_from_being_read(
 async def test_commit_that_github_does_not_know_is_asked_for_again_after_a_day(
     asks: Callable[[LocalGitHub], Awaitable[list[str]]], as_bot: Connection, database_urls: DatabaseUrls
 ) -> None:
-    """GITHUB_REPO was wrong, and is right now."""
+    """GITHUB_REPO was wrong and has been corrected."""
     right = LocalGitHub(commits={SHAS[0]: "2026-11-01T12:00:00Z", SHAS[1]: "2026-11-01T12:00:00Z"})
     assert await asks(LocalGitHub()) == SHAS
 
@@ -211,7 +211,7 @@ async def test_report_says_from_when_on_there_are_records(world: World, as_owner
     for answer in (week, month):
         data = answer.data  # type: ignore[assignment]
         assert "Incomplete: records since" in answer_text(answer)
-        assert data["shifts_in_window"] == 12  # of the recorded days only
+        assert data["shifts_in_window"] == 12  # only those of the recorded days
     assert not violations({"text": month.text, "blocks": list(month.blocks)}, surface="message")
 
 
@@ -230,7 +230,7 @@ async def test_report_is_unknown_without_the_database(make_world: Callable[..., 
 @pytest.mark.parametrize(
     ("now", "due"),
     [
-        ("2026-11-30T08:59:59", "2026-11-23T09:00:00"),  # a Monday, by the clock of Berlin
+        ("2026-11-30T08:59:59", "2026-11-23T09:00:00"),  # a Monday, in Berlin's time zone
         ("2026-11-30T09:00:00", "2026-11-30T09:00:00"),
         ("2026-12-06T23:00:00", "2026-11-30T09:00:00"),
     ],

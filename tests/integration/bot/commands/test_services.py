@@ -42,7 +42,7 @@ def deployment(number: int, status: str = "SUCCESS", **more: object) -> Json:
 
 @dataclass
 class Railway:
-    """What Railway answers: deployments of each service, which one serves, and the logs by deployment."""
+    """Railway's answers: deployments of each service, the active one, and the logs by deployment."""
 
     deployments: list[Json] = field(default_factory=lambda: [deployment(1), deployment(2)])
     serving: Json | None = field(default_factory=lambda: deployment(2))
@@ -161,7 +161,7 @@ async def test_without_a_failed_deployment_reports_so_and_not_as_a_failure(world
 async def test_a_filter_goes_to_railway_in_its_own_words(world: World, railway: Railway) -> None:
     await run('logs ingest @level:error "Crash loop"', SLACK, world)
 
-    assert railway.filters == ["", '@level:error "Crash loop"']  # first without: only all lines show what is over
+    assert railway.filters == ["", '@level:error "Crash loop"']  # unfiltered first: it shows what is over
 
 
 async def test_logs_lead_with_what_the_lines_report(world: World, railway: Railway) -> None:

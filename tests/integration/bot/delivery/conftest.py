@@ -29,8 +29,8 @@ THREAD = "incident:1"
 
 @dataclass
 class Stage:
-    """`pager` and `mail` send; `woken` counts how often the outbox was woken, `retold` has the root messages that were
-    written again."""
+    """`pager` and `mail` are the senders; `woken` counts the wake-ups of the outbox, `retold` lists the root messages
+    that were written again."""
 
     database: Database
     pager: PeriodicTask
@@ -46,7 +46,7 @@ class Stage:
             await notifications.store_notification(conn, key=key, means=means, **given)
 
     async def end(self, event: PageEvent) -> None:
-        """Incident 1, or ended it."""
+        """End the pages of incident 1: acknowledged or resolved, by `event`."""
         async with self.database.transaction() as conn:
             await notifications.end_pages(
                 conn, key_prefix="incident:1:", thread_key=THREAD, event=event, subject=f"{event} prod", text="in Slack"
@@ -58,13 +58,13 @@ class Stage:
             return found
 
     async def posted(self) -> dict[str, str]:
-        """`{key of a message in the thread: its words}`."""
+        """Return `{key of a message in the thread: its blocks as JSON}`."""
         async with self.database.read() as conn:
             cur = await conn.execute("SELECT key, blocks::text FROM chatops.outbox WHERE thread_key IS NOT NULL")
             return dict(await cur.fetchall())
 
     async def age(self, minutes: int) -> None:
-        """Let time pass: everything was stored so long ago and is due now."""
+        """Let time pass: everything was stored so many minutes earlier and is due now."""
         async with self.database.transaction() as conn:
             await conn.execute(
                 "UPDATE chatops.notifications SET created_at = created_at - make_interval(mins => %s), "
@@ -74,7 +74,7 @@ class Stage:
 
 
 def settings_for(phone: Phone, mailbox: Mailbox) -> Settings:
-    """Ann's pager and mail, and a pager whose address no client takes."""
+    """Settings with Ann's pager and mail, and a pager whose address no HTTP client accepts."""
     return Settings.from_environment(
         {
             "ENVIRONMENT": "prod",

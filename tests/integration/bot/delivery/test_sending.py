@@ -1,4 +1,4 @@
-"""A page reaches a phone outside Slack, once, and its thread says what became of it."""
+"""A page reaches a phone outside Slack, once, and its thread shows whether it arrived."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.outside import Mailbox, Phone, until
 from tests.scheduling import leading
 from tests.wire import Line
 
-FENCE = Fence("bot-1", 1)  # the locks of the rows are fence enough
+FENCE = Fence("bot-1", 1)  # the row locks are enough of a fence here
 
 
 async def test_a_pager_is_notified_once(stage: Stage, phone: Phone) -> None:
@@ -99,7 +99,7 @@ async def test_final_refusal_shows_the_phone_number_of_the_person_not_reached(st
 
 
 async def test_thread_shows_the_phone_number_while_a_page_is_still_tried_again(stage: Stage, phone: Phone) -> None:
-    """Its next level may be minutes away, and its last try a quarter of an hour."""
+    """Its next level may be minutes away, and its last try 15 min."""
     phone.answers.append(503)
     await stage.store()
     await stage.pager.tick(FENCE)
@@ -201,7 +201,7 @@ async def test_slow_pager_does_not_hold_up_the_others(stage: Stage, phone: Phone
 
 
 async def test_a_lost_database_leaves_it_to_be_reported_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
-    """The receiver knows the second by its key: at least once, and once in practice."""
+    """The receiver recognizes the second one by its key: at least once, and once in practice."""
     lost = asyncio.Event()
     phone.answers.append(lost)
     await stage.store()
@@ -225,7 +225,7 @@ async def test_a_lost_database_leaves_it_to_be_reported_again_with_the_same_key(
 async def test_a_sender_frozen_before_its_request_notifies_no_pager(
     stage: Stage, phone: Phone, mailbox: Mailbox, database_urls: DatabaseUrls
 ) -> None:
-    """By then the server may have freed what it held, and a successor rings."""
+    """By then the server may have released its locks, and a successor sends the page."""
     await stage.store()
     async with Line(database_urls.bot).serve() as line:
         database = Database.connect_lazily(Secret(line.dsn), application_name="frozen", timeout_s=60.0)
@@ -244,7 +244,7 @@ async def test_a_sender_frozen_before_its_request_notifies_no_pager(
         answer = line.hold(b"SKIP LOCKED", "after", lose=False)
         sending = asyncio.create_task(frozen.tick(FENCE))
         await answer.reached.wait()
-        await asyncio.sleep(0.1)  # longer than it may take to begin
+        await asyncio.sleep(0.1)  # longer than a request may take to start
         answer.release()
 
         with pytest.raises(SourceError, match="too late to begin"):
@@ -290,7 +290,7 @@ async def test_pager_is_reported_of_an_event_once(stage: Stage, phone: Phone) ->
 
 
 async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage, phone: Phone) -> None:
-    """It was not sent yet when the button was pressed again."""
+    """The first was not sent yet when the button was pressed again."""
     await stage.store()
     await stage.pager.tick(FENCE)
     await stage.end(PageEvent.ACKNOWLEDGED)
@@ -309,7 +309,7 @@ async def test_pager_that_never_rang_is_reported_nothing(stage: Stage, phone: Ph
 
 
 async def test_pager_gets_nothing_after_a_resolution(stage: Stage, phone: Phone) -> None:
-    """Neither the page whose answer was lost, nor the acknowledgement that waits for the pager to be back."""
+    """Neither the page whose answer was lost, nor the acknowledgement that waits for the pager to recover."""
     phone.answers.extend([503, 503])
     await stage.store()
     await stage.pager.tick(FENCE)

@@ -1,4 +1,4 @@
-"""A role from which row-level security hides every row: no read may take what it does not see for nothing."""
+"""A role that row-level security shows no rows: no read may report hidden rows as zero."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ from tests.integration.bot.conftest import MakeWorld, System
 TERMINAL = Request(surface=Surface.TERMINAL)
 TABLES = ("ops.job_queue", "ops.worker_heartbeats", "ops.intake_logs", "intake.simplicity_batches")
 COUNTS = ("total", "pending", "processing", "failed_last_hour", "orphaned", "completed", "failed", "batches")
-MIGRATIONS = "database.migrations"  # none of which is pending, and nothing hides that
+MIGRATIONS = "database.migrations"  # none is pending, and that is not hidden
 SHA256, BATCH = "0" * 64, "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
 def world(make_world: MakeWorld, database_urls: DatabaseUrls) -> Iterator[World]:
-    """As a role of its own with the bot's rights, which does not bypass row-level security. It may not log in: roles
-    are the server's, and the tests that run beside would report it."""
+    """A world as a separate role with the bot's rights but without BYPASSRLS. It has no login: roles belong to the
+    server, and tests that run beside this one would report it."""
     name = f"reader_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
         conn.execute(f"CREATE ROLE {name} NOBYPASSRLS IN ROLE dragonfly_bot")
@@ -65,7 +65,7 @@ def world(make_world: MakeWorld, database_urls: DatabaseUrls) -> Iterator[World]
 
 @pytest.fixture
 def hidden(system: System) -> System:
-    """Forty failed jobs and a worker of each type that beats, none of which the bot sees."""
+    """40 failed jobs and a worker of each type that sends heartbeats, all hidden from the bot."""
     system.work()
     system.run("INSERT INTO ops.job_queue (job_type, status) SELECT 'a', 'failed' FROM generate_series(1, 40)")
     system.run("ALTER TABLE intake.simplicity_raw_rows ENABLE ROW LEVEL SECURITY")
@@ -75,7 +75,7 @@ def hidden(system: System) -> System:
 
 
 def counts_in(data: Any) -> dict[str, object]:
-    """Every count of what is hidden, wherever in the JSON it stands."""
+    """Return every count of hidden rows, wherever it is in the JSON."""
     if isinstance(data, list):
         return {name: value for one in data for name, value in counts_in(one).items()}
     if not isinstance(data, dict):
@@ -95,7 +95,7 @@ async def test_a_read_reports_null_and_ends_with_3(world: World, line: str) -> N
     assert {name: value for name, value in counts_in(answer.data).items() if value is not None} == {}
 
 
-# Reads of no table that is hidden here: they read our own schema, the catalog, or nothing of the database.
+# These read no table that is hidden here: only the bot's own schema, the catalog, or nothing in the database.
 ELSEWHERE = frozenset(
     {"audit", "catchup", "help", "incident", "incident similar", "incident timeline", "migrations", "oncall", "policy"}
     | {"promote", "proof", "report", "run", "runs", "security-audit", "silences", "why"}

@@ -48,7 +48,7 @@ async def test_the_migrated_database_is_closed(world: World) -> None:
         ("CREATE POLICY open ON public.judgments FOR SELECT TO anon USING (true)", "security.policies"),
         ("CREATE POLICY open ON ops.job_queue USING (true)", "security.policies"),
         ("ALTER TABLE ops.job_queue DISABLE ROW LEVEL SECURITY", "security.rls"),
-        ("GRANT USAGE ON SCHEMA intake TO anon", "security.rls"),  # the raw rows are then protected by nothing
+        ("GRANT USAGE ON SCHEMA intake TO anon", "security.rls"),  # nothing protects the raw rows then
         ("CREATE TABLE public.notes (id int)", "security.rls"),
         ("ALTER FUNCTION ops.requeue_jobs(uuid[], interval) RESET search_path", "security.definer"),
         ("GRANT CREATE ON SCHEMA public TO PUBLIC", "security.public_schema"),
@@ -95,7 +95,7 @@ async def test_a_view_that_passes_row_level_security_is_seen(world: World, syste
     ],
 )
 async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql: str, posted: str) -> None:
-    # Within one transaction, because a role belongs to the whole server; the bot's eyes, not the superuser's.
+    # Within one transaction, because a role belongs to the whole server; read as the bot, not as the superuser.
     async with await psycopg.AsyncConnection.connect(database_urls.superuser) as conn:
         await conn.execute(sql)
         await conn.execute("SET LOCAL ROLE dragonfly_bot")

@@ -130,7 +130,7 @@ async def test_a_silent_railway_is_seen(world: World, outside: Outside) -> None:
 
 @pytest.fixture
 def reader_dsn(database_urls: DatabaseUrls) -> Iterator[str]:
-    """A role that may read the tables, without a policy that would show it their rows."""
+    """A role that may read the tables, but has no policy that shows it their rows."""
     name = f"reader_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
         conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'r'")

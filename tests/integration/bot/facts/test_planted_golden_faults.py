@@ -24,7 +24,7 @@ RIGHT = f"""
     INSERT INTO ops.job_queue (job_type, status, idempotency_key)
     VALUES ('simplicity_ingest', 'completed', 'simplicity_ingest:{BATCH}');
 """  # noqa: S608 - constants of ours
-# A real upload that is worked off meanwhile: none of its faults is the golden path's.
+# A real upload that is processed at the same time: its faults are not the golden path's.
 OTHERS = """
     INSERT INTO intake.simplicity_batches (file_name, sha256, status) VALUES ('g', repeat('c', 64), 'failed');
     INSERT INTO ops.job_queue (job_type, status, idempotency_key) VALUES ('simplicity_ingest', 'failed', 'other');
@@ -71,7 +71,7 @@ async def test_each_planted_fault_is_seen(world: World, system: System, sql: str
     found = await wrong(world)
 
     assert found.pop(name) is Status.FAIL
-    assert set(found) <= {"rows"}  # without their batch there are no rows either
+    assert set(found) <= {"rows"}  # without their batch there are no rows
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the workers write, judged with the real queue beside it, read as `dragonfly_bot`."""
+"""Log lines of the workers, judged together with the real queue, read as `dragonfly_bot`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def find(world: World, service: Service = Service.INGEST) -> dict[str, Fin
         (JOB + "('simplicity_ingest', now() - interval '2 min')", Status.FAIL),
         (JOB + "('simplicity_ingest', now())", Status.OK),
         (JOB + "('simplicity_ingest', now() + interval '1 h')", Status.OK),  # it backs off
-        (JOB + "('enforcement_next_step', now() - interval '2 min')", Status.OK),  # another worker's
+        (JOB + "('enforcement_next_step', now() - interval '2 min')", Status.OK),  # a job of the other worker
         ("REVOKE SELECT (run_at) ON ops.job_queue FROM dragonfly_bot", Status.UNKNOWN),
     ],
 )

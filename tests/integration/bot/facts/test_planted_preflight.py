@@ -33,7 +33,7 @@ FORGET = "DELETE FROM supabase_migrations.schema_migrations WHERE version ~ '030
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A release that is committed, tagged and pushed."""
+    """A Git checkout whose release is committed, tagged and pushed."""
     script = """
         git init -q --bare remote.git
         git clone -q remote.git clone 2>&1
@@ -62,7 +62,7 @@ async def unticked(world: World, directory: Path | None) -> dict[str, Status]:
 
 @pytest.fixture
 def ready(world: World) -> World:
-    """With settings that are complete, as those of a bot at work."""
+    """A world with complete settings, like a production bot's."""
     world.settings = Settings.from_environment(
         {
             **dict.fromkeys(("ENVIRONMENT", "SUPABASE_MODE"), "prod"),

@@ -1,4 +1,5 @@
-"""The doctor over a real system with one problem planted, read as `dragonfly_bot`: never green, and it says which."""
+"""The doctor over a real system with one problem planted, read as `dragonfly_bot`: never green, and it names the
+problem."""
 
 from __future__ import annotations
 
@@ -172,7 +173,7 @@ async def test_a_silent_source_delays_no_one_and_is_unknown(
     outside.railway_delay_s = 60
     world = make_world(database_urls.bot, timeout_s=6.0)
 
-    async with asyncio.timeout(45):  # without a limit a source each it would be a minute
+    async with asyncio.timeout(45):  # with no limit per source it would take 60 s
         found = {finding.check: finding for finding in doctor.report(await gather_doctor(world)).findings}
 
     assert "Railway" in found["deployment"].title

@@ -1,4 +1,4 @@
-"""A world over a real database and the local Railway, which really runs three small processes."""
+"""A world over a real database and the local Railway, which runs three small real processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LocalWorld = Callable[..., World]
 
 @pytest.fixture
 async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
-    """All three services, serving the newest good commit; the two before it can be rolled back to."""
+    """All three services, serving the newest good commit; the two commits before it are rollback targets."""
     local = LocalRailway(SPECS, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
     await local.start()
     try:
@@ -51,7 +51,7 @@ async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
 
 @pytest.fixture
 async def sql_directory(tmp_path: Path, database_urls: DatabaseUrls) -> Path:
-    """Ours and the sandbox's drill, which is the newest migration and applied."""
+    """The bot's migrations and the sandbox's drill migration, which is the newest and applied."""
     directory = plant(tmp_path / "sql")
     await migrate(Secret(database_urls.owner), directory=directory / "migrations")
     return directory
@@ -61,7 +61,7 @@ async def sql_directory(tmp_path: Path, database_urls: DatabaseUrls) -> Path:
 async def make_world(
     railway: LocalRailway, sql_directory: Path, database_urls: DatabaseUrls
 ) -> AsyncIterator[LocalWorld]:
-    """`make_world(dsn, **environment)`. Its bot may undo migrations."""
+    """`make_world(dsn, **environment)`: a world whose bot may roll migrations back."""
     app = FastAPI()
     app.include_router(build_railway_router(railway))
     async with AsyncExitStack() as stack:
@@ -95,5 +95,5 @@ async def make_world(
 
 @pytest.fixture
 def world(make_world: LocalWorld, database_urls: DatabaseUrls) -> World:
-    """Over a migrated database, as `dragonfly_bot`."""
+    """A world over a migrated database, as `dragonfly_bot`."""
     return make_world(database_urls.bot)

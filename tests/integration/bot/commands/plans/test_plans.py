@@ -143,7 +143,7 @@ async def test_candidates_come_with_what_their_jobs_did(world: World, system: Sy
 
     offer = await refused(world, "rollback", service="ingest")
 
-    # The second commit served for the last day, and ten percent is too much for it.
+    # 10 % of the jobs failed in the last day, while the second commit served: too many for a first choice.
     assert [step.command for step in offer.next_steps] == [
         f"rollback ingest to {FIRST.sha[:8]}",
         f"rollback ingest to {SECOND.sha[:8]}",
