@@ -1,4 +1,4 @@
-"""Incidents over a real database and the local Slack: what people do, what alerts do, and the leader's clock."""
+"""Incidents over a real database and the local Slack: actions of people, alerts, and the leader's periodic tasks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import workspace
 from tests.serving import no_proxy
 
-__all__ = ["no_proxy", "workspace"]  # the local Slack of the desks' tests
+__all__ = ["no_proxy", "workspace"]  # the local Slack of the approval service's tests
 
 TEAM = model.TEAM.id
 OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in model.PEOPLE)
@@ -45,12 +45,13 @@ LINE = "PAGE dev · ingest is down (0 of 2), last 6 min ago"
 
 
 def request(actor: Actor | None) -> Request:
-    """As typed in Slack; None: on the terminal."""
+    """A request typed in Slack by `actor`; with None, typed on the terminal."""
     return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, model.INCIDENTS_ID)
 
 
 def schedule(wait: timedelta = LONG, *, silence: timedelta = LONG) -> Schedule:
-    """Ann first, by everything; then Ben. `wait`: of each level. `silence`: until a reminder, and as long again."""
+    """Ann first, by every channel; then Ben. `wait`: of each level. `silence`: until the reminder, and again until the
+    acknowledgement is taken back."""
     people = {
         "ann": OnCallPerson("ann", model.ANN.id, webhook="ann", email="ann"),
         "ben": OnCallPerson("ben", model.BEN.id, webhook="ben"),
@@ -61,7 +62,7 @@ def schedule(wait: timedelta = LONG, *, silence: timedelta = LONG) -> Schedule:
 
 @dataclass
 class Books:
-    """What the database holds, read as the bot."""
+    """Reads the bot's tables as the bot's role."""
 
     conn: psycopg.AsyncConnection[Any]
 
@@ -71,16 +72,16 @@ class Books:
         return found
 
     async def messages(self) -> dict[str, str]:
-        """`{key: text}` of the outbox."""
+        """Return `{key: text}` of the outbox."""
         rows = await (await self.conn.execute("SELECT key, text FROM chatops.outbox ORDER BY created_at")).fetchall()
         return dict(rows)
 
     async def thread(self, beginning: str) -> list[str]:
-        """The texts of the outbox that begin so, oldest first."""
+        """Return the outbox texts that begin so, oldest first."""
         return [text for text in (await self.messages()).values() if text.startswith(beginning)]
 
     async def blocks(self, key: str) -> str:
-        """What a message holds besides its text, as JSON."""
+        """Return a message's blocks, as JSON."""
         cur = await self.conn.execute("SELECT blocks::text FROM chatops.outbox WHERE key = %s", [key])
         row = await cur.fetchone()
         assert row is not None
@@ -115,7 +116,7 @@ def books(as_bot: psycopg.AsyncConnection[Any]) -> Books:
 
 @dataclass
 class Scene:
-    """One replica that leads."""
+    """One replica, which is the leader."""
 
     database: Database
     incident_store: IncidentStore
@@ -131,11 +132,11 @@ class Scene:
         return self.incident_store.place.schedule
 
     def reschedule(self, schedule: Schedule | None, approvers: tuple[str, ...] = ()) -> None:
-        """For incidents that are opened from now on."""
+        """Change the on-call file, for incidents opened from now on."""
         self.incident_store.place = replace(self.incident_store.place, schedule=schedule, approvers=approvers)
 
     async def alert(self, change: AlertChange, alert_id: int | None = None, **changes: Any) -> int:
-        """An alert's state and what incidents make of it, in one transaction; its id."""
+        """Store a change of an alert and what incidents make of it, in one transaction; return the alert's id."""
         now = datetime.now(UTC)
         event = AlertEvent(
             0,
@@ -176,7 +177,7 @@ def _row(event: AlertEvent) -> Alert:
 
 @pytest.fixture
 async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
-    """As the leader's, but without a second between two posts."""
+    """A client like the leader's, but without the second between two posts."""
     url = f"{workspace.base_url}/slack/api/"
     client = SlackClient(Secret("xoxb-local"), api_url=url, patience=0, pace=Pace(every_s=0))
     yield client
@@ -185,7 +186,7 @@ async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
 
 @pytest.fixture
 def names(slack: SlackClient) -> SlackNames:
-    """Nothing is asked of Slack before a test does."""
+    """The cache of Slack names; it asks Slack only when a test makes it."""
     return SlackNames(slack, ())
 
 

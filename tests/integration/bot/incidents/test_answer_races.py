@@ -1,4 +1,4 @@
-"""Who answers first, and where: in Slack, on the phone, in a mail; somebody resolves it, and the next level is due."""
+"""Competing answers in Slack, on the phone and by mail, while another person resolves or the next level is due."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.integration.bot.incidents.conftest import (
 )
 from tests.integration.bot.incidents.test_service import open_one
 
-AT_ONCE = 5  # incidents whose answers race at the same time
+AT_ONCE = 5  # incidents whose answers compete at the same time
 SPREAD_S = 0.03  # the answers of one incident begin within this time
 
 Answer = Callable[[], Awaitable[object]]
@@ -40,7 +40,7 @@ Answer = Callable[[], Awaitable[object]]
 
 @dataclass
 class Replica:
-    """One process: a pool, a store, and what people and pagers reach."""
+    """One process: a pool, a store, and the endpoints that people and pagers reach."""
 
     service: IncidentService
     answers: PhoneAnswers
@@ -51,7 +51,7 @@ class Replica:
 async def replicas(
     scene: Scene, database_urls: DatabaseUrls, slack: SlackClient, names: SlackNames
 ) -> AsyncIterator[list[Replica]]:
-    """Two; the first leads."""
+    """Two replicas; the first one is the leader."""
     made, databases = [], []
     groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
     for _ in range(2):
@@ -69,7 +69,7 @@ async def replicas(
         await database.close()
 
 
-# A thousand under chaos, in shards that run side by side.
+# 1,000 under chaos, in shards that run in parallel.
 THOUSAND = [
     pytest.param(250, seed, id=f"1000-{seed}", marks=[pytest.mark.chaos, pytest.mark.timeout(1200)])
     for seed in range(16, 20)
@@ -89,16 +89,16 @@ async def test_no_one_is_paged_after_the_first_answer(
     [outcome] = await (await as_owner.execute(OUTCOME)).fetchall()
     opened, answered, answers = outcome
     assert (opened, answered) == (rounds // AT_ONCE * AT_ONCE, opened)
-    assert answers >= opened  # each way of answering came first now and then
+    assert answers >= opened
     won = {words for (words,) in await (await as_owner.execute(FIRST_ANSWERS)).fetchall()}
-    assert len(won) >= 3
+    assert len(won) >= 3  # kinds of answer that came first
 
 
 async def race(scene: Scene, books: Books, replicas: list[Replica], roll: random.Random) -> None:
-    """One incident, with the next level due, and up to five answers in an order of their own."""
+    """One incident whose next level is due, and up to five answers in random order."""
     async with scene.database.transaction() as conn:
         await conn.execute("SELECT 1")
-    opened = await open_one(scene, None, another=True)  # a person would soon be refused
+    opened = await open_one(scene, None, another=True)  # a person would be refused after a few
     number = opened.incident.id  # type: ignore[union-attr]
     await books.make_due(number)
     first, second = replicas if roll.random() < 0.5 else reversed(replicas)
@@ -126,7 +126,7 @@ async def by_mail(replica: Replica, books: Books, number: int) -> None:
 
 
 async def on_the_phone(replica: Replica, books: Books, number: int) -> None:
-    """Its event comes twice, as PagerDuty may send it."""
+    """Acknowledge in PagerDuty; the event arrives twice, as PagerDuty may send it."""
     query = "SELECT alert_key FROM chatops.notifications WHERE key = %s"
     row = await (await books.conn.execute(query, [f"incident:{number}:page:1:webhook:ann"])).fetchone()
     assert row is not None

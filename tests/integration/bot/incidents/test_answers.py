@@ -38,7 +38,7 @@ PANN = outsider("PagerDuty", "Ann Keller")
 
 @dataclass
 class Outside:
-    """What a phone and PagerDuty reach over HTTP."""
+    """A phone and PagerDuty, which reach the bot over HTTP."""
 
     http: httpx.AsyncClient
     books: Books
@@ -50,7 +50,7 @@ class Outside:
         return str(row[0])
 
     async def alert_key(self, target: str = "ann") -> str:
-        """As PagerDuty got it."""
+        """Return the key under which PagerDuty knows the alert."""
         query = "SELECT alert_key FROM chatops.notifications WHERE means = 'webhook' AND target = %s"
         cur = await self.books.conn.execute(f"{query} ORDER BY created_at DESC", [target])
         row = await cur.fetchone()
@@ -64,12 +64,12 @@ class Outside:
         return await self.http.post(f"{ANSWER_PATH}{token}")
 
     async def report(self, event: dict[str, Any], *secrets: str) -> int:
-        """The status of PagerDuty's call."""
+        """Send an event as PagerDuty does; return the HTTP status."""
         body, headers = signed(event, *secrets)
         return (await self.http.post("/hooks/pagerduty", content=body, headers=headers)).status_code
 
     async def says(self, kind: str, **changes: Any) -> int:
-        """PagerDuty reports what Ann did."""
+        """Send an event of this kind as PagerDuty does when Ann acts there; return the HTTP status."""
         event = pager_event(kind, await self.alert_key(), **({"agent": user()} | changes))
         return await self.report(event)
 
@@ -87,7 +87,7 @@ async def outside(scene: Scene, books: Books) -> AsyncIterator[Outside]:
 
 @asynccontextmanager
 async def behind_a_line(scene: Scene, books: Books, urls: DatabaseUrls) -> AsyncIterator[tuple[Outside, Line]]:
-    """What answers, behind a line that can lose what the database says."""
+    """The answer endpoints, over a connection that can lose the database's answers."""
     async with Line(urls.bot).serve() as line:
         database = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=30.0)
         app = FastAPI()
@@ -101,7 +101,7 @@ async def behind_a_line(scene: Scene, books: Books, urls: DatabaseUrls) -> Async
 async def lose_the_commit(
     outside: Outside, token: str, line: Line, where: Where, *, for_good: bool = False
 ) -> httpx.Response:
-    """The link is pressed, and the COMMIT of its acknowledgement lost."""
+    """Press the link and lose the COMMIT of its acknowledgement; return the HTTP response."""
     writing = line.hold(b"UPDATE chatops.incidents", "before", lose=False)
     pressing = asyncio.create_task(outside.press(token))
     await writing.reached.wait()
@@ -237,7 +237,7 @@ async def test_link_expires(scene: Scene, outside: Outside, as_owner: Connection
 async def test_stranger_learns_nothing_and_is_soon_only_counted(scene: Scene, outside: Outside) -> None:
     await open_one(scene)
 
-    # twice as many: a minute may end in between
+    # twice as many: the minute may change in between
     answers = [await outside.open_link(f"{number:032x}") for number in range(WRONG_A_MINUTE * 2)]
     answers += [await outside.press("x" * 32), await outside.open_link("no-token")]
     valid = await outside.open_link(await outside.token())
@@ -353,7 +353,7 @@ async def test_events_that_are_forged_doubled_old_reordered_or_our_own_echo_chan
     assert await outside.report(pager_event("acknowledged", "dragonfly:prod:incident:1:1", agent=ann)) == 202
     assert await outside.report(pager_event("acknowledged", "somebody-elses", agent=ann)) == 202
     assert await outside.report(pager_event("acknowledged", key.removeprefix("dragonfly:dev:"), agent=ann)) == 202
-    assert await outside.report(pager_event("acknowledged", key, agent=None)) == 202  # our own call
+    assert await outside.report(pager_event("acknowledged", key, agent=None)) == 202  # caused by the bot's own call
     assert await outside.report({"event": {"event_type": "pagey.ping", "occurred_at": now.isoformat()}}) == 202
     assert (await books.incident()).state is IncidentState.OPEN
     assert await books.audit() == ["incident.opened"]
@@ -361,7 +361,7 @@ async def test_events_that_are_forged_doubled_old_reordered_or_our_own_echo_chan
     assert await outside.report(doubled) == 202
     await scene.incident_service.escalate(1, request(OLIVIA))
     assert await outside.report(doubled) == 202
-    assert await outside.report(pager_event("acknowledged", key, agent=ann, at=now)) == 202  # it comes late
+    assert await outside.report(pager_event("acknowledged", key, agent=ann, at=now)) == 202  # it arrives late
     assert (await books.incident()).state is IncidentState.OPEN
 
 

@@ -1,4 +1,5 @@
-"""The leader's clock: the next level, the reminder, taking it away; each step once, across replicas and crashes."""
+"""The leader's escalation: the next level, the reminder, the end of an acknowledgement; each once, across replicas and
+crashes."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ async def test_no_level_is_paged_before_it_is_due(scene: Scene, books: Books) ->
 
     wait_s = await scene.escalation.tick(scene.fence)
 
-    assert 0 < wait_s <= 0.05  # it polls besides
+    assert 0 < wait_s <= 0.05  # it polls too
     assert (await books.incident()).pages == 1
 
 
@@ -140,7 +141,7 @@ async def test_a_replica_that_lost_the_lease_pages_no_one(scene: Scene, books: B
 
 
 async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time(scene: Scene, books: Books) -> None:
-    """A crash in the middle: what people are told and the state are one transaction."""
+    """A crash in the middle: the messages and the state are one transaction."""
     await open_one(scene)
     await books.make_due()
     place, before = scene.incident_store.place, await books.messages()
@@ -157,7 +158,7 @@ async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time
 
 
 async def test_half_posted_root_message_is_repaired_by_the_next_sender(scene: Scene, books: Books) -> None:
-    """Half-said: the root was stored, and the bot that was to post it died."""
+    """The root message was stored, and the bot that was to post it died."""
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.outbox SET posting_since = clock_timestamp() WHERE key = 'incident:1'")
 

@@ -1,4 +1,4 @@
-"""What alerts do to incidents: open, join, change, stop the calls; a person resolves."""
+"""Effects of alerts on incidents: open, join, change, cancel pages; only a person resolves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_notification_subject_is_the_page_line(scene: Scene, books: Books)
     assert row is not None
     assert row[0].startswith("PAGE dev · ingest is down (0 of 2) since ")
     assert "incident ack 1" in row[1]
-    assert row[1].startswith("last 6 min ago")  # the subject is not said again
+    assert row[1].startswith("last 6 min ago")  # the text does not repeat the subject
     assert row[2] == "incident:1"
 
 
@@ -167,7 +167,7 @@ async def test_the_end_of_several_alerts_is_written_to_the_thread_once_with_the_
     await scene.alert(RESOLVED, first, line=OVER)
 
     assert await books.thread("alert over") == []
-    assert (await books.kinds())[-1] == "cleared"  # the timeline has each
+    assert (await books.kinds())[-1] == "cleared"  # the timeline has one per alert
 
     await scene.alert(
         RESOLVED, second, line="Resolved dev · ingest is no longer crashing", fingerprint="crash_loop.ingest"
@@ -300,16 +300,14 @@ async def test_after_the_end_a_new_alert_opens_a_new_incident_and_an_old_one_cha
 async def test_an_alert_that_returns_while_it_is_watched_pages_anew_once_its_incident_is_resolved(
     scene: Scene, books: Books
 ) -> None:
-    """Nothing else would: to the watch it fires still, and the incident is over.
-
-    A silence holds it back as always, and so does a severity that can wait for business hours.
-    """
+    """Nothing else would page: to the evaluator it still fires, and the incident is resolved. A silence suppresses it
+    as always, and so does a severity that can wait for business hours."""
     calm = "dev · ingest 2 of 2 alive · fine since 10:15 UTC, watched until 10:45 UTC because it fired again before"
     alert = await scene.alert(FIRED)
     other = await scene.alert(FIRED, fingerprint="crash_loop.ingest")
     await scene.incident_service.resolve(1, request(ANN), "restarted")
     for one in (alert, other):
-        await scene.alert(CHANGED, one, line=LINE)  # it fires still, as who resolved it knew
+        await scene.alert(CHANGED, one, line=LINE)  # it still fires, as the person who resolved it knew
     assert len(await incidents.list_open_incidents(books.conn)) == 0
     held = {"silenced": True}, {"severity": Severity.NOTIFY}
     for why in held:
@@ -322,7 +320,7 @@ async def test_an_alert_that_returns_while_it_is_watched_pages_anew_once_its_inc
 
     [incident] = await incidents.list_open_incidents(books.conn)
     assert (incident.id, incident.pages) == (2, 1)
-    assert (incident.opened_at - incident.since).total_seconds() < 120  # not since the alert began, 6 min ago
+    assert (incident.opened_at - incident.since).total_seconds() < 120  # not since the alert began 6 min ago
     assert "incident:2:page:1:webhook:ann" in await books.notifications()
     assert [one.alert_id for one in await incident_alerts.list_joined_alerts(books.conn, 2)] == [alert]
 

@@ -1,4 +1,4 @@
-"""The root message of an incident that is over shows the hour before it, and after one edit the hour after it."""
+"""The root message of a resolved incident has a chart of the hour before it and, after one edit, the hour after it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_the_hour_around_an_incident_is_drawn_when_it_is_over_and_complete
     await opened(scene)
     await as_owner.execute(RECORD, [4])
     undrawn = await books.blocks(KEY)
-    await pictures.tick(scene.fence)  # there is work to do
+    await pictures.tick(scene.fence)  # the incident is still open
     assert await books.blocks(KEY) == undrawn
 
     await scene.incident_service.resolve(1, request(ANN), "restarted")
@@ -57,7 +57,7 @@ async def test_the_hour_around_an_incident_is_drawn_when_it_is_over_and_complete
     await as_owner.execute("UPDATE chatops.history SET pending = 8")
     await pictures.tick(scene.fence)
     async with scene.database.transaction() as conn:
-        await scene.incident_store.update_message(conn, 1)  # as any replica does when anything changes
+        await scene.incident_store.update_message(conn, 1)  # as any replica does after a change
     assert await books.blocks(KEY) == drawn  # one edit at the end is enough
 
     await as_owner.execute("UPDATE chatops.history SET minute = minute - interval '62 minutes'")

@@ -1,4 +1,4 @@
-"""Planned silences begin at their time, come again, remind their owner, and hold an alert back."""
+"""Planned silences begin at their time, repeat, remind their owner, and suppress an alert."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_the_next_look_comes_when_the_next_window_begins(scene: Scene) -> 
 async def test_failing_planned_silence_does_not_hold_up_the_others(scene: Scene) -> None:
     await plan(scene, -HOUR)
     await plan(scene, -HOUR)
-    async with scene.database.transaction() as conn:  # later by a moment is a year that Python doesn't know
+    async with scene.database.transaction() as conn:  # a moment later the year would be beyond Python's range
         await conn.execute("UPDATE chatops.planned_silences SET ends_at = %s WHERE id = 1", [LAST])
     await tick(scene)
 
@@ -132,7 +132,7 @@ async def test_planned_silence_with_an_unreadable_recurrence_begins_once_and_is_
 async def test_kept_silence_goes_on_once_a_version_can_read_it_and_is_announced_anew_when_one_cannot(
     scene: Scene, books: Books, as_owner: Connection
 ) -> None:
-    """A rollback, the new version again, and a second rollback: the old message was edited, which reaches no one."""
+    """A rollback, the new version again, and a second rollback: an edit of the old message would notify no one."""
     ago = datetime.now(UTC) - HOUR
     daily = Recurrence(EVERY_DAY, time(ago.hour, ago.minute), 2 * HOUR, ZoneInfo("UTC"))
     async with scene.database.transaction() as conn:

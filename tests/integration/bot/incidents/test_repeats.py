@@ -1,4 +1,4 @@
-"""What one person repeats floods no thread, no timeline and no phone; nothing different that they say is lost."""
+"""A person's repeated answers flood no thread, timeline or phone; a different answer is never lost."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_saying_again_and_again_that_one_works_on_it_is_a_few_lines(scene:
 async def test_a_confirmation_after_a_change_of_severity_counts_whatever_was_written_before(
     scene: Scene, as_bot: Connection
 ) -> None:
-    """It is what makes an emergency of it."""
+    """The confirmation is what makes an emergency of it."""
     await open_one(scene, BEN, severity=IncidentSeverity.SEV3)
     for _ in range(12):
         await scene.incident_service.acknowledge(1, request(BEN))

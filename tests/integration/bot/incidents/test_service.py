@@ -1,4 +1,4 @@
-"""What people do about an incident: each thing happens once, is told, and nothing follows the end."""
+"""Actions of people on an incident: each happens once, is announced, and nothing follows the end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_reports_of_two_people_in_one_moment_are_one_incident(scene: Scene
 @pytest.mark.parametrize(
     "other",
     [
-        {"severity": IncidentSeverity.SEV1},  # it would page fewer people than what is reported now
+        {"severity": IncidentSeverity.SEV1},  # the open incident pages fewer people than this report would
         {"services": [Service.API]},
         {"services": []},
         {"another": True},
@@ -100,7 +100,7 @@ async def test_report_of_a_possibly_different_problem_opens_its_own_incident(
 
 
 async def test_a_person_without_the_right_to_manage_incidents_opens_three_in_a_row(scene: Scene, books: Books) -> None:
-    """Each pages people: a flood of them would hold up the page that counts."""
+    """Each incident pages people: a flood of them would hold up the page that counts."""
     opened = await asyncio.gather(*(open_one(scene, OTTO, title=f"bogus {n}", another=True) for n in range(8)))
 
     assert sum(isinstance(one, Done) for one in opened) == 3
@@ -109,10 +109,10 @@ async def test_a_person_without_the_right_to_manage_incidents_opens_three_in_a_r
     assert "(1, 2, 3)" in refused[0].why
     pages = [key for key in await books.messages() if key.endswith(":page:1")]
     assert pages == [f"incident:{n}:page:1" for n in (1, 2, 3)]
-    assert (await books.audit()).count("incident.opened.refused") == 1  # of a flood one row
+    assert (await books.audit()).count("incident.opened.refused") == 1  # one row for the whole flood
 
     assert isinstance(await open_one(scene, OTTO), Joined)  # pages no one
-    for person in (OLIVIA, BEN, None):  # they may manage incidents; None is at a terminal
+    for person in (OLIVIA, BEN, None):  # they may manage incidents; None is the terminal
         assert isinstance(await open_one(scene, person, another=True), Done)
 
 
@@ -162,7 +162,7 @@ async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene
     assert (incident.state, incident.acknowledged_by) == (IncidentState.ACKNOWLEDGED, Person(BEN.user_id, TEAM))
     assert await books.notifications("cancelled") == FIRST
     messages = await books.messages()
-    assert list(messages) == ["incident:1"]  # which says who has it
+    assert list(messages) == ["incident:1"]  # which names the owner
     assert f"*ACKNOWLEDGED* by <@{model.BEN.id}>" in messages["incident:1"]
 
 
@@ -266,7 +266,7 @@ async def test_a_minor_incident_pages_no_one_until_its_severity_is_raised(scene:
 async def test_a_severity_that_a_person_raised_counts_for_them_once_another_person_acknowledges_it(
     scene: Scene, as_bot: Connection
 ) -> None:
-    """Of rules for a severity, and for emergency self-approval."""
+    """For rules about a severity, and for emergency self-approval."""
     await open_one(scene, severity=IncidentSeverity.SEV3)  # by Olivia
     await scene.incident_service.change_severity(1, request(BEN), IncidentSeverity.SEV1)
 
@@ -310,7 +310,7 @@ async def test_without_anyone_to_call_the_message_reports_so(scene: Scene, books
     assert isinstance(outcome, Refused)
 
 
-# Who may
+# Permissions
 
 
 async def test_everyone_of_ours_may_raise_the_alarm_and_a_terminal_too(scene: Scene) -> None:
@@ -392,7 +392,7 @@ async def test_hostile_words_come_out_as_words(scene: Scene, books: Books) -> No
     assert await books.unsent() == set()
 
 
-# What is marked, and who stands in
+# Marked messages and substitutes
 
 
 def posted(ts: str, text: str = "it was the pool") -> MarkedMessage:
@@ -455,7 +455,7 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
     scene: Scene,
     workspace: Workspace,
 ) -> None:
-    """Whenever the resolve comes: before the sender, in the middle of a post that takes long, or after it."""
+    """Whenever the resolve comes: before the sender, in the middle of a slow post, or after it."""
     ended: dict[int, float] = {}
     async with leading(scene.fence, *scene.sender.tasks):
         for number, pause_s in enumerate(PAUSES_S, start=1):
@@ -476,5 +476,5 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
 
 
 def _pages_people(message: Message) -> bool:
-    """The root message of the channel does not; the message in its thread and the direct ones do."""
+    """True for messages that page: the one in the incident's thread and the direct ones, not the root message."""
     return "📟" in message.text or message.channel.startswith("D")

@@ -1,4 +1,4 @@
-"""Seen before: the same alert of the same service, resolved within 30 days; nothing else counts."""
+"""Similar incidents: the same alert of the same service, resolved within 30 days; nothing else counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.bot.incidents.test_service import open_one
 
 
 async def happen(scene: Scene, cause: str | None = "the pool was full", **changes: Any) -> int:
-    """An alert opens an incident, and Ann resolves it; its number."""
+    """Open an incident by an alert, resolve it as Ann unless `cause` is None, and return its number."""
     await scene.alert(AlertChange.FIRED, **changes)
     async with scene.database.read() as conn:
         row = await (await conn.execute("SELECT max(id) FROM chatops.incidents")).fetchone()
@@ -107,5 +107,5 @@ async def test_incident_similar_lists_them_with_their_timelines(scene: Scene, wo
     assert "first" in answer_text(found)
     assert "incident timeline 1" in str(found.blocks)
     assert "Nothing like incident 1" in answer_text(nothing)
-    with pytest.raises(UsageError, match="no incident 99"):  # a typo is no outage
+    with pytest.raises(UsageError, match="no incident 99"):  # a typo is not an outage
         await run("incident similar 99", Request(), world)

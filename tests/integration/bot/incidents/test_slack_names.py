@@ -1,4 +1,4 @@
-"""What people and groups are called, as the local Slack tells it, and what stands there while it does not."""
+"""Names of people and groups, as the local Slack returns them, and the fallback while it does not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One GitHub issue per follow-up, whatever crashes or gets lost."""
+"""One GitHub issue per follow-up, across crashes and lost answers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ async def test_a_follow_up_gets_one_issue_that_mentions_no_one(scene: Scene, boo
 async def test_a_lost_answer_is_looked_for_and_never_asked_for_again(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
-    """It was made and the answer was lost; then nothing was made and the answer was lost; then the bot died between."""
+    """First the issue was made and the answer lost; then nothing was made and the answer lost; then the bot died in
+    between."""
     task = task_of(scene, github)
     await add(scene)
     github.faults.append(None)
@@ -178,7 +179,7 @@ async def test_no_issue_is_asked_for_too_late_or_of_what_is_done(
 async def test_open_follow_ups_from_before_the_token_get_one_issue_each_which_the_channel_reads(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
-    """A few per round, and not those that are done."""
+    """A few per tick, and not those that are done."""
     scene.incident_service.makes_issues = False
     for n in range(MOST_PER_ROUND + 3):
         await add(scene, f"task {n + 1}")
@@ -200,7 +201,7 @@ async def test_open_follow_ups_from_before_the_token_get_one_issue_each_which_th
     assert "GitHub issues for 10 open follow-ups" in first
     assert "1, 3, 4, 5, 6, 7, 8, 9, 10, 11" in first
     blocks = await (await books.conn.execute("SELECT string_agg(blocks::text, '') FROM chatops.outbox")).fetchall()
-    assert "GITHUB_TOKEN" not in str(blocks)  # which may have been set when some of them were written
+    assert "GITHUB_TOKEN" not in str(blocks)  # the token may have been set when some of them were written
     assert "GitHub issues for 2 open follow-ups" in second
     messages = await books.messages()
     assert "|issue 1>" in messages["incident:1:todo:1"]
@@ -322,7 +323,7 @@ async def test_an_issue_that_may_exist_is_looked_for_after_a_refusal_too(
 async def test_a_refusal_after_a_refusal_that_ended_is_a_message_of_its_own(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
-    """No one hears of an edit."""
+    """An edit would notify no one."""
     task = task_of(scene, github)
     for _ in range(2):
         await add(scene)
@@ -339,7 +340,7 @@ async def test_a_refusal_after_a_refusal_that_ended_is_a_message_of_its_own(
 async def test_an_issue_whose_address_cannot_be_stored_is_given_up_in_the_end(
     scene: Scene, books: Books, github: LocalGitHub, as_owner: Connection
 ) -> None:
-    """Each time it is found again, and the database refuses what is to be stored."""
+    """Each time it is found again, and the database refuses to store it."""
     await add(scene)
     await as_owner.execute("ALTER TABLE chatops.incident_todos ADD CONSTRAINT refused CHECK (issue_url IS NULL)")
     await as_owner.commit()

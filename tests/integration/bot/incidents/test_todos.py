@@ -55,7 +55,7 @@ async def test_a_follow_up_stands_in_thread_timeline_and_postmortem_until_it_is_
     record = await read_incident_record(books.conn, 1)
     assert record is not None
     assert "- [ ] raise \\*the\\* limit, Ben Osei, until 20" in postmortem(record, {model.BEN.id: "Ben Osei"})
-    assert model.BEN.id in people_in(record)  # who did nothing in the incident yet
+    assert model.BEN.id in people_in(record)  # who has not acted in the incident yet
 
     await service.add_todo(1, request(ANN), NewTodo("for no one yet"))
     assert len(await list_open_todos(books.conn, limit=9)) == 2

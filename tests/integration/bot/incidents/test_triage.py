@@ -1,4 +1,4 @@
-"""The thread is written in order, each step once, whichever source or replica fails in between."""
+"""The triage of a new incident is written in order, each part once, even if a source or a replica fails in between."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_while_all_is_fine_and_only_watched_the_diagnosis_offers_no_remedy
 async def test_the_diagnosis_is_edited_as_parts_arrive(
     scene: Scene, books: Books, world: World, outside: Outside
 ) -> None:
-    """Railway's logs are slow, and the rest does not wait for them."""
+    """Railway's logs are slow, and the other parts do not wait for them."""
     outside.railway_logs_may_answer.clear()
     await open_one(scene)
     slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
@@ -128,7 +128,7 @@ async def test_the_diagnosis_is_edited_as_parts_arrive(
 async def test_many_incidents_at_once_are_read_two_at_a_time_the_worst_and_newest_first(
     scene: Scene, books: Books, world: World, outside: Outside
 ) -> None:
-    """Twenty at once took all sessions of the database. A new SEV1 waited behind all that had been opened before."""
+    """20 at once took all sessions of the database, and a new SEV1 waited behind all that had been opened before."""
     outside.railway_logs_may_answer.clear()
     sev1, sev3 = IncidentSeverity.SEV1, IncidentSeverity.SEV3
 
@@ -138,7 +138,7 @@ async def test_many_incidents_at_once_are_read_two_at_a_time_the_worst_and_newes
         )
 
     async def until_briefed(expected: list[int]) -> None:
-        """All parts but the logs, of those that are being read."""
+        """Wait until the incidents being read have all parts except the logs."""
         async with asyncio.timeout(60):
             while sum(await briefed()) < sum(expected):
                 await asyncio.sleep(0.02)
@@ -173,7 +173,7 @@ async def test_new_incident_does_not_wait_for_the_diagnosis_of_the_only_other_on
     looking = asyncio.create_task(slow.tick(scene.fence))
     try:
         async with asyncio.timeout(60):
-            while (await books.incident(1)).briefed < 2:  # all parts but the logs
+            while (await books.incident(1)).briefed < 2:  # all parts except the logs
                 await asyncio.sleep(0.02)
             await scene.incident_service.open(
                 request(OLIVIA), title="No API", severity=IncidentSeverity.SEV1, services=[Service.API], another=True
@@ -190,7 +190,7 @@ async def test_new_incident_does_not_wait_for_the_diagnosis_of_the_only_other_on
 async def test_failure_of_one_incidents_diagnosis_leaves_the_others_their_own(
     scene: Scene, books: Books, triage_summary: TriageSummary, as_owner: Connection
 ) -> None:
-    """Also where more of them fail than are read at once."""
+    """Even where more of them fail than are read at once."""
     for _ in range(4):
         await scene.incident_service.open(
             request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST], another=True

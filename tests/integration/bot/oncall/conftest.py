@@ -1,4 +1,4 @@
-"""On-call over a real database and the local Slack: the scene is that of the incidents' tests."""
+"""On-call over a real database and the local Slack: the scene of the tests of incidents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A calendar as the source of a rotation: what is in force, what the channel reads, and what outlives a restart."""
+"""A calendar as the source of a rotation: the shifts in force, the messages in the channel, and what survives a
+restart."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ accept_slack_only = true
 
 
 def calendar(*titles: str) -> bytes:
-    """A day each, from yesterday noon on."""
+    """A calendar with one event of 1 day per title, from yesterday noon on."""
     days = [NOON + timedelta(days=number) for number in range(-1, len(titles) - 1)]
     events = [
         f"BEGIN:VEVENT\r\nUID:{day:%d}\r\nDTSTAMP:{datetime.now(UTC):%Y%m%dT%H%M%SZ}\r\nDTSTART:{day:%Y%m%dT%H%M%SZ}\r\n"
@@ -49,7 +50,7 @@ def calendar(*titles: str) -> bytes:
 
 
 class Server:
-    """Where the calendar is; None: it is away."""
+    """The server of the calendar; with `content` None it answers no request."""
 
     def __init__(self, content: bytes | None) -> None:
         self.content = content
@@ -67,7 +68,7 @@ class Server:
 
 
 class Replica:
-    """One process with the on-call file, which leads."""
+    """One process with the on-call file, which is the leader."""
 
     def __init__(
         self, scene: Scene, folder: Path, server: Server, file: str = FILE, fetch_every_s: float = 0.0
@@ -92,12 +93,12 @@ class Replica:
         await self.tick()
 
     async def fetch(self) -> None:
-        """As after 5 minutes."""
+        """Fetch the calendar as after 5 min, and run the leader's task."""
         await self.watch.check()
         await self.tick()
 
     async def tick(self) -> None:
-        """Of the leader, and of one that takes its place."""
+        """Run the task of the leader twice, the second time as a successor."""
         for _ in range(2):
             scene = self._scene
             task = CalendarNews(self.watch, scene.database, scene.wake_ups, channel=model.INCIDENTS_ID)
@@ -132,7 +133,7 @@ async def test_calendar_change_moves_on_call_and_notifies_the_affected_people(
     assert f"<@{model.ANN.id}> instead of <@{model.BEN.id}>" in shown
     assert "⚠️ An event from " in shown
     assert "names no one" in shown
-    assert not [text for text in (*reported.values(), shown) if "oncology" in text]  # in check-config --json only
+    assert not [text for text in (*reported.values(), shown) if "oncology" in text]  # only in check-config --json
     assert [one.title for one in replica.world.calendars["primary"].unnamed] == ["Carl: oncology"]
     people = sorted(key.rpartition(":")[2] for key in reported if key != channel)
     assert people == sorted((model.ANN.id, model.BEN.id))
@@ -193,7 +194,7 @@ async def test_calendar_server_that_is_away_briefly_is_not_announced(
     await replica.fetch()
 
     assert replica.on_call(NOON) == "ben"
-    assert replica.world.calendars["primary"].problem == "refused (503)"  # check-config says it at once
+    assert replica.world.calendars["primary"].problem == "refused (503)"  # check-config shows it at once
     assert await news(books) == []
     now = time.monotonic()
     assert not Problem("refused (503)", now - LASTING_S + 5, may_pass=True).is_lasting
@@ -211,7 +212,7 @@ async def test_calendar_server_away_at_the_first_read_is_reported_at_once_and_as
         "🔴 The calendar team was not taken: its rotation has no one on call\n• team refused (503)"
     ]
     await replica.fetch()
-    assert server.calls == 1  # not before the seconds are over
+    assert server.calls == 1  # not before the pause is over
     monkeypatch.setattr(calendar_sources, "FIRST_RETRY_S", 0.0)
     again = Replica(scene, tmp_path, server, fetch_every_s=300.0)
     await again.start()
@@ -243,7 +244,7 @@ async def test_a_restart_while_the_calendar_is_away_goes_on_with_the_last_good_o
     assert holder(terminal.schedule, "primary", NOON, ()) == terminal.schedule.people["ben"]
     for _ in range(2):
         await again.fetch()
-    assert server.calls == 1  # what is stored may be old: it is asked as soon as that is in force
+    assert server.calls == 1  # the stored calendar may be old, so it is fetched as soon as the file is in force
 
 
 async def test_a_calendar_that_was_never_read_leaves_no_one_on_call_and_says_so(
@@ -281,7 +282,7 @@ async def test_a_file_beside_the_on_call_file_is_read_when_it_has_changed(scene:
     file.write_bytes(calendar("ben", "ben"))
     os.utime(file, (1, 1))
     await replica.watch.check()
-    await replica.watch.check()  # once it is the same twice
+    await replica.watch.check()  # a file counts once it was read twice unchanged
     assert replica.on_call(NOON) == "ben"
     file.rename(tmp_path / "away.ics")
     await replica.watch.check()

@@ -1,4 +1,4 @@
-"""Calendars at secret addresses: what they hold, and that a stranger learns nothing."""
+"""Calendars at secret addresses: their events, and that a stranger learns nothing."""
 
 from __future__ import annotations
 

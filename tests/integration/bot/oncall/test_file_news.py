@@ -1,4 +1,4 @@
-"""What the channel reads of a watched file: each refusal once, over restarts of the leader, and its end."""
+"""Messages in the channel about a watched file: each refusal once, across restarts of the leader, and its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONCALL = FILE.replace('calendar = "team"', 'people = ["ann"]\nevery = "week"\nst
 
 
 async def reported(books: Books, name: str) -> list[str]:
-    """The first line of each, oldest first."""
+    """Return the first line of each message, oldest first."""
     stored = await books.messages()
     return [text.partition("\n")[0] for key, text in stored.items() if key.startswith(f"{name}:file:")]
 
@@ -51,7 +51,7 @@ async def test_the_on_call_file(scene: Scene, books: Books, tmp_path: Path) -> N
     await change(watch, task, scene, path, "bad")
     assert await reported(books, "oncall") == [refused]
     watch, task = start()
-    await change(watch, task, scene, path, ONCALL)  # as a release brings it
+    await change(watch, task, scene, path, ONCALL)  # as a release changes it
     assert await reported(books, "oncall") == [refused, good]
     await change(watch, task, scene, path, "bad")
     await change(watch, task, scene, path, ONCALL)

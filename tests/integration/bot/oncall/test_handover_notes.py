@@ -1,4 +1,4 @@
-"""The note at each turn: once, with what is open, and with the lines that people add to it."""
+"""The hand-over note of each shift: once, with what is open, and with the lines that people add to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 def handed_over(ago: timedelta) -> Schedule:
-    """Ben took over from Ann so long ago, by turns of a day."""
+    """Ben took over from Ann so long ago; shifts of 1 day."""
     first = (datetime.now(UTC) - ago).replace(second=0, microsecond=0) - timedelta(days=1)
     rotation = Rotation("primary", ("ann", "ben"), 1, first.date(), first.time(), ZoneInfo("UTC"))
     level = Level(("primary",), frozenset(Channel), HOUR)
@@ -68,7 +68,7 @@ async def test_the_note_is_written_once_and_not_long_after_the_turn(scene: Scene
 
 
 async def test_an_override_that_ends_by_itself_is_a_turn(scene: Scene, books: Books) -> None:
-    """Its note has the lines, and the shift before it is the override's."""
+    """The note has the lines, and the shift before it is the override's."""
     service, ended = scene.incident_service.on_call, datetime.now(UTC) - HOUR / 6
     scene.reschedule(handed_over(10 * HOUR))
     by = Person(model.ANN.id, model.TEAM.id)

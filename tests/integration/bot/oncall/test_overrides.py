@@ -1,4 +1,4 @@
-"""Overrides: what the channel and both people read, and whom a change pages that begins now."""
+"""Overrides: the messages to the channel and to both people, and the people paged after one that begins now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def for_2_hours(user_id: str) -> Desired:
 
 
 def with_primary(people: tuple[str, ...] = ("ann",)) -> Schedule:
-    """Ann is on call for the rotation that level 1 pages; Olivia has no phone."""
+    """The on-call file in which Ann is on call for level 1's rotation; Olivia has no phone."""
     rotation = Rotation("primary", people, 7, date(2025, 1, 6), time(9), ZoneInfo("UTC"))
     level = Level(("primary",), frozenset(Channel), timedelta(hours=1))
     return replace(schedule(), rotations={"primary": rotation}, levels=(level,))

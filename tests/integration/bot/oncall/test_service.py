@@ -1,4 +1,4 @@
-"""Who is on call changes: later overrides, taking a shift over, swaps, and reminders, over a real database."""
+"""Changes of who is on call: later overrides, taking a shift over, swaps, and reminders, over a real database."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, Books, Scene, request, schedule
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-START = (datetime.now(UTC) - 6 * HOUR).replace(second=0, microsecond=0)  # of Ann's turn: 18 h are left, at any time
+START = (datetime.now(UTC) - 6 * HOUR).replace(second=0, microsecond=0)  # of Ann's shift: 18 h are left
 
 
 def daily() -> Schedule:
-    """Ann and Ben take turns of a day; Ann's has begun."""
+    """Ann and Ben take turns of 1 day; Ann's has begun."""
     rotation = Rotation("primary", ("ann", "ben"), 1, START.date(), START.time(), ZoneInfo("UTC"))
     level = Level(("primary",), frozenset(Channel), HOUR, accepts_slack_only=True)
     return replace(schedule(), rotations={"primary": rotation}, levels=(level,))
 
 
 def handover(days: int) -> datetime:
-    """Ann's turn begins with the even ones."""
+    """The moment of the handover after so many days; Ann's shifts begin at even numbers."""
     return START + days * DAY
 
 
@@ -62,7 +62,7 @@ async def test_future_override_notifies_the_people_whose_shifts_change(daily_sce
     assert f"instead of <@{model.ANN.id}> and <@{model.BEN.id}> from <!date" in messages[key]
     assert (
         f"until <!date^{int(handover(3).timestamp())}^" in messages[f"{key}:relieved:{model.ANN.id}"]
-    )  # her part only
+    )  # only her part
     moments = (begins - HOUR, begins, ends)
     assert [await on_call(daily_scene, at) for at in moments] == [model.ANN.id, model.OLIVIA.id, model.BEN.id]
 
@@ -82,7 +82,7 @@ async def test_an_override_that_begins_now_leaves_a_later_one_alone(daily_scene:
 async def test_override_that_ends_another_notifies_everyone_who_is_on_call_after_it(
     daily_scene: Scene, books: Books
 ) -> None:
-    """Ben's override until the handover ends with Olivia's of an hour, after which Ann's turn goes on."""
+    """Olivia's override of 1 h ends Ben's, which would last until the handover; after it Ann's own shift continues."""
     service, hour = daily_scene.incident_service.on_call, datetime.now(UTC) + HOUR
     await service.override(request(ANN), Desired("primary", model.BEN.id, handover(1)))
 
@@ -126,7 +126,7 @@ async def test_a_person_takes_the_current_shift_until_its_end(daily_scene: Scene
     assert await on_call(daily_scene, datetime.now(UTC)) == model.BEN.id
     async with daily_scene.database.read() as conn:
         cur = await conn.execute("SELECT ends_at, confirmed_at IS NOT NULL FROM chatops.oncall_overrides")
-        # Ben's own turn follows Ann's: without the override it would begin then.
+        # Ben's own shift follows Ann's: without the override it would begin then.
         assert await cur.fetchall() == [(handover(1), True)]
     assert f"oncall:override:1:relieved:{model.ANN.id}" in await books.messages()
 
@@ -204,7 +204,7 @@ async def test_a_swap_of_shifts_that_changed_since_is_refused(daily_scene: Scene
 
 
 async def remind(scene: Scene, books: Books) -> list[str]:
-    """What is sent when everything that waits is due; the keys, by person and hours."""
+    """Send every reminder as if it were due; return the new keys, ordered by person and hours."""
     before = set(await books.messages())
     await books.conn.execute("UPDATE chatops.oncall_reminders SET due_at = clock_timestamp() - interval '1 second'")
     await ShiftReminders(scene.database, scene.schedule, scene.wake_ups).tick(scene.fence)
@@ -233,7 +233,7 @@ async def test_no_one_is_reminded_of_what_was_taken_back(daily_scene: Scene, boo
 
     keys = await remind(daily_scene, books)
 
-    # Only what is true now: Ben is on call after all, and Olivia is not.
+    # Only the current state: Ben is on call after all, and Olivia is not.
     posted = {key.split(":")[3]: (await books.messages())[key] for key in keys}
     assert "you are on" in posted.pop(model.BEN.id)
     assert f"<@{model.BEN.id}> is on call" in posted.pop(model.OLIVIA.id)

@@ -1,4 +1,4 @@
-"""A Slack user group follows a rotation: one call per change; what Slack refuses is told once, and pages don't care."""
+"""A Slack user group follows a rotation: one call per change; a refusal is announced once and delays no page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ GROUP = model.ON_CALL.id
 
 
 def followed() -> Schedule:
-    """Ann is on call by the file."""
+    """The on-call file in which Ann is on call and the group follows her rotation."""
     return replace(daily(), user_groups={GROUP: "primary"})
 
 
 async def tick(scene: Scene, slack: SlackClient, with_rights: frozenset[str] | None = frozenset()) -> None:
-    """Of a leader that has just begun."""
+    """Run the task of a leader that has just started."""
     task = OnCallGroups(
         scene.database, slack, scene.schedule, lambda: with_rights, scene.wake_ups, channel=model.INCIDENTS_ID
     )
@@ -106,7 +106,7 @@ async def test_a_group_that_slack_can_not_set_now_keeps_no_other_from_following(
 async def test_a_group_that_gives_rights_follows_no_rotation(
     scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
 ) -> None:
-    """Else who may change the schedule could make themselves an approver."""
+    """Otherwise people who may change the schedule could make themselves approvers."""
     scene.reschedule(followed())
     await tick(scene, slack, frozenset({GROUP}))
 
@@ -130,18 +130,18 @@ async def test_while_it_is_not_known_which_groups_give_rights_none_is_set(
 async def test_followed_group_that_gets_rights_is_reported_once_and_follows_again_without_them(
     scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
 ) -> None:
-    """Who is on call now has them: people have to look."""
+    """The person on call has the rights now, so people have to check it."""
     scene.reschedule(followed())
     await tick(scene, slack)
     no_one = CalendarRotation("primary", "team", ZoneInfo("UTC"))
-    scene.reschedule(replace(followed(), rotations={"primary": no_one}))  # the last one is still in it
+    scene.reschedule(replace(followed(), rotations={"primary": no_one}))  # the last person is still in the group
 
     for _ in range(2):
         await tick(scene, slack, frozenset({GROUP}))
 
     [reported] = await problems(books)
     assert "it has rights" in reported
-    cur = await books.conn.execute("SELECT problem FROM chatops.oncall_groups")  # what check-config shows
+    cur = await books.conn.execute("SELECT problem FROM chatops.oncall_groups")  # check-config shows it
     [(stored,)] = await cur.fetchall()
     assert stored in reported
     assert calls(workspace) == 1
@@ -167,6 +167,6 @@ async def test_while_no_one_is_on_call_the_group_stays_as_it_is(
 
 
 async def backdate(books: Books, ago: timedelta) -> None:
-    """As if Slack had been called so long ago."""
+    """Store that Slack was called so long ago."""
     await books.conn.execute("UPDATE chatops.oncall_groups SET tried_at = clock_timestamp() - %s", [ago])
     await books.conn.commit()

@@ -1,4 +1,4 @@
-"""Pagers of a database outage, each a real server, hear that it is over."""
+"""Pagers of a database outage, each a real server, get its resolution."""
 
 from __future__ import annotations
 

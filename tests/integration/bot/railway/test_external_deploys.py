@@ -1,5 +1,5 @@
-"""A deployment made outside the bot is verified once it has settled, and announced once in one message, whichever
-replica leads."""
+"""A deployment made outside the bot is verified once it has settled, and announced in one message, whichever replica
+leads."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def deployed(name: str, sha: str = SHA, status: DeploymentStatus = DeploymentSta
 
 
 def railway(replicas: Mapping[Service, int], **latest: Deployment) -> dict[Service, ServiceState]:
-    """`latest` by short name; what is not SUCCESS leaves the old one serving. The others serve what they served."""
+    """The services as Railway reports them. `latest`: the newest deployment by short name; one that is not SUCCESS
+    leaves the old one active. Other services keep theirs."""
     found = {}
     for service in RUNBOOK.services:
         old = deployed(f"old-{service.short}", OTHER)
@@ -60,7 +61,7 @@ def railway(replicas: Mapping[Service, int], **latest: Deployment) -> dict[Servi
 
 @dataclass
 class Bench:
-    """One leader's watch, and what the channel was told."""
+    """One leader's watcher of external deployments, and the messages in the channel."""
 
     watch: ExternalDeployWatcher
     fence: Fence
@@ -68,12 +69,12 @@ class Bench:
     dsn: str
 
     async def see(self, replicas: Mapping[Service, int] = MappingProxyType({}), **latest: Deployment) -> bool:
-        """Whether some rollout is open after a look at this answer of Railway's."""
+        """Give the watcher this answer of Railway's; return True if an external deployment is open afterwards."""
         self.watch.see(railway(replicas, **latest))
         return await self.watch.tick(self.fence) is not None
 
     async def messages(self) -> list[tuple[str, str]]:
-        """First line and blocks of each, in order."""
+        """Return the first line and the blocks of each message, in order."""
         rows = await self.sql("SELECT text, blocks, blocks::text FROM chatops.outbox ORDER BY created_at")
         for text, blocks, _ in rows:
             assert violations({"text": text, "blocks": blocks}, surface="message") == []
@@ -89,7 +90,7 @@ class Bench:
             return await cur.fetchall() if cur.description else []
 
     async def served(self) -> list[bool]:
-        """Of each rollout, whether it is stored that it served."""
+        """Return, for each external deployment, True if it is stored that it served."""
         return [one for (one,) in await self.sql("SELECT served_at IS NOT NULL FROM chatops.rollouts ORDER BY id")]
 
     async def its_time_is_over(self) -> None:
@@ -110,7 +111,7 @@ def watching(world: World, **settings: float) -> ExternalDeployWatcher:
 
 @pytest.fixture
 async def bench(world: World, system: System, database_urls: DatabaseUrls) -> Bench:
-    """Everything runs `SHA`, and what serves now was there before."""
+    """Every service runs `SHA`, and the active deployments are older than the watcher."""
     assert world.database is not None
     system.work()
     made = Bench(watching(world), await lead(world.database), world.database, database_urls.owner)
@@ -182,7 +183,7 @@ async def test_a_worker_has_time_for_its_first_heartbeat_before_it_counts_as_fai
     reported, shown = await bench.only()
     assert waiting.startswith("🔵 *VERIFYING*")
     assert reported.startswith("🔴 *NOT verified: ingest at a1b2c3d4; ingest runs 0ddba110, not a1b2c3d4*")
-    assert await bench.served() == [True]  # by Railway's word; the worker's code is another matter
+    assert await bench.served() == [True]  # as Railway reports it; the worker's commit is checked separately
     assert "rollback ingest" in shown
 
 
@@ -301,7 +302,7 @@ RUN = """
 
 async def test_a_deployment_of_our_run_is_not_announced_as_external(bench: Bench) -> None:
     await bench.sql(RUN)
-    await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))  # the journal does not name it yet
+    await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))  # the journal does not have it yet
     evidence = '{"deployment_id": "new"}'
     await bench.sql("UPDATE chatops.run_steps SET state = 'running'")
     await bench.sql(f"UPDATE chatops.run_steps SET state = 'done', evidence = '{evidence}'")  # noqa: S608 - ours

@@ -1,4 +1,4 @@
-"""What Railway's webhook reports beside deployments is told once, masked, and never dropped."""
+"""Events of Railway's webhook that are not about deployments are announced once, masked, and never dropped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "made-up-made-up-made-up-1"
 
 
 def event(kind: object, service: str | None = "dragonfly-worker-ingest", **more: Any) -> dict[str, Any]:
-    """As Railway documents the frame of all events; `details` of these kinds are not documented."""
+    """An event in the frame that Railway documents; `details` of these kinds are not documented."""
     resource: dict[str, Any] = {"project": {"name": "dragonfly"}, "environment": {"id": "e1", "name": "production"}}
     resource |= {"service": {"id": "s1", "name": service}} if service else {}
     frame = {"type": kind, "details": {}, "resource": resource, "severity": "WARNING"}
@@ -49,13 +49,13 @@ async def test_railway_notice_has_its_words_per_kind_and_says_when_it_is_unknown
         "Monitor.deleted": "Railway reports that a monitor of *ingest* was deleted",
         "Backup.lost": "❔ Railway sent an event about *ingest* that this bot does not know",
         7: "❔ Railway sent an event about *ingest* that this bot does not know",
-        "Deployment.crashed": None,  # Railway's API reports it
+        "Deployment.crashed": None,  # Railway's API reports crashes
         "DEPLOY": None,
     }
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     async with hook(database) as http:
         for kind, wanted in table.items():
-            for _ in range(2):  # Railway repeats
+            for _ in range(2):  # Railway may repeat an event
                 assert (await http.post(SECRET, json=event(kind))).status_code == 202
             rows = await (await as_bot.execute("DELETE FROM chatops.outbox RETURNING text, blocks")).fetchall()
             assert [text for text, _ in rows] == ([wanted] if wanted else []), kind
@@ -123,13 +123,13 @@ async def test_a_notice_is_another_one_where_anything_of_it_differs_or_a_minute_
 
 
 async def test_text_that_cannot_be_stored_is_cleaned(database_urls: DatabaseUrls, as_bot: Connection) -> None:
-    """Refused, Railway would send it again for ever."""
+    """A refused event would be sent again by Railway for ever."""
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     async with hook(database) as http:
         for broken in ("\ud83d", "\0"):
             body = json.dumps(event(f"Back{broken}up", f"work{broken}er", details={f"k{broken}": f"v{broken}"}))
             assert (await http.post(SECRET, content=body.encode())).status_code == 202
-    assert len(await texts(as_bot)) == 1  # of one day and one kind: both are read as the same
+    assert len(await texts(as_bot)) == 1  # one per day and kind: the bot takes both for the same
     await database.close()
 
 
@@ -149,7 +149,7 @@ PLANT = """
     INSERT INTO chatops.railway_notices (hour, is_known, taken)
     SELECT date_trunc('hour', now()) + n * interval '1 hour', %s, %s FROM generate_series(0, 1) AS n
     ON CONFLICT (hour, is_known) DO UPDATE SET taken = excluded.taken
-"""  # the next hour may begin meanwhile
+"""  # the next hour may begin in between
 
 
 async def test_a_flood_of_events_is_a_few_messages_and_a_count(database_urls: DatabaseUrls, as_bot: Connection) -> None:
@@ -166,7 +166,7 @@ async def test_a_flood_of_events_is_a_few_messages_and_a_count(database_urls: Da
         assert sum(int(text.split()[1]) for text in counted) == 3
         assert all("from Railway that this bot does not know" in text for text in counted)
 
-        await http.post(SECRET, json=event("Deployment.oom_killed"))  # the others don't hide it
+        await http.post(SECRET, json=event("Deployment.oom_killed"))  # the other events don't hide it
         assert any(text.startswith("💥") for text in await texts(as_bot))
         await as_bot.execute(PLANT, (True, MOST_PER_HOUR))
         await http.post(SECRET, json=event("Monitor.triggered"))
