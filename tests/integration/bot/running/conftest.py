@@ -34,8 +34,8 @@ from tests.serving import serve
 from tests.wire import Wire
 
 STALE_AFTER_S = 3.0
-QUICK_BEATS = {"HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S)}  # for a bot that is to miss a worker
-# Asked for often, so that a successor starts at once. What is sent has to be out before the lease ends: not short.
+QUICK_BEATS = {"HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S)}  # for a bot that is to notice a missing worker
+# Polled often, so that a successor starts at once. Not too short: a send has to finish before the lease ends.
 QUICK_LEASES = LeaseSettings(
     duration=timedelta(seconds=15), renew_every=timedelta(seconds=0.4), answer_within=timedelta(seconds=10)
 )
@@ -43,13 +43,13 @@ QUICK_LEASES = LeaseSettings(
 
 @dataclass
 class Slack:
-    """The local Slack and where it listens."""
+    """The local Slack and its address."""
 
     workspace: Workspace
     url: str
 
     def seen(self, user: str = model.OLIVIA.id) -> list[Message]:
-        """What the bot said that this person sees in the incidents channel, threads included."""
+        """Return the bot's messages in the incidents channel that this user can see, threads included."""
         bot = self.workspace.bot.id
         messages = [message for message in self.workspace.messages if message.channel == model.INCIDENTS_ID]
         return [message for message in messages if message.user == bot and message.is_visible_to(user)]
@@ -57,11 +57,11 @@ class Slack:
     async def wait_for(
         self, wanted: Callable[[Message], bool] = bool, *, timeout_s: float = PATIENCE_S, user: User = model.OLIVIA
     ) -> Message:
-        """The first message of the bot that is wanted and this person sees; without a wish, the first."""
+        """Return the bot's first message that matches and that this user can see; by default any message matches."""
         return await first_message(lambda: self.seen(user.id), wanted, timeout_s=timeout_s)
 
     async def type(self, line: str) -> None:
-        """As Olivia, in the incidents channel."""
+        """Type a line as Olivia, in the incidents channel."""
         error = await acting_as(self.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, line)
         assert error is None
 
@@ -94,7 +94,7 @@ StartBot = Callable[..., Awaitable[Bot]]
 
 
 def environment(slack: Slack, dsn: str | None, **more: str) -> dict[str, str]:
-    """A bot's, in Socket Mode."""
+    """The environment variables of a bot in Socket Mode."""
     return {
         "SLACK_BOT_TOKEN": "xoxb-local",
         "SLACK_APP_TOKEN": "xapp-local",
@@ -106,8 +106,8 @@ def environment(slack: Slack, dsn: str | None, **more: str) -> dict[str, str]:
         "RAILWAY_PROJECT_ID": "p",
         "RAILWAY_ENVIRONMENT_ID": "e",
         "DRAGONFLY_API_BASE": slack.url,
-        "HEARTBEAT_STALE_AFTER_S": "300",  # no worker is missed meanwhile, and no alert comes between
-        "SIGN_AFTER_SECONDS": "300",  # the first message is the answer, however busy the machine is
+        "HEARTBEAT_STALE_AFTER_S": "300",  # no worker counts as silent during the test, so no alert interferes
+        "SIGN_AFTER_SECONDS": "300",  # the first message is the answer, even on a busy machine
         "PORT": "0",
         "SUPABASE_DB_URL": dsn or "",
         **more,
@@ -146,13 +146,13 @@ async def start_bot(
 
 @pytest.fixture
 async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
-    """One bot with everything there."""
+    """One bot with a database, Slack, Railway and the API."""
     return await start_bot(database_urls.bot)
 
 
 @pytest.fixture
 async def crew(system: System) -> AsyncIterator[Crew]:
-    """An enforcement worker that beats, and hands to hire more."""
+    """An enforcement worker that sends heartbeats; `hire` starts more workers."""
     crew = Crew(system)
     crew.hire("enforcement-1", "enforcement_engine")
     yield crew

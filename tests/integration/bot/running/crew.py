@@ -1,4 +1,4 @@
-"""Workers that beat, to be killed and stopped."""
+"""Workers that send heartbeats until a test kills or stops them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BEAT_EVERY_S = 0.3
 
 
 class Worker:
-    """Beats from its start until it is killed or stopped."""
+    """Sends heartbeats from its start until it is killed or stopped."""
 
     def __init__(self, system: System, worker_id: str, worker_type: str = "ingest_processor") -> None:
         self._system = system
@@ -33,7 +33,7 @@ class Worker:
         self._beating.cancel()
 
     def stop(self) -> None:
-        """Say goodbye first."""
+        """Stop with a goodbye: the status `stopped`."""
         self._beating.cancel()
         self.set("status = 'stopped'")
 

@@ -1,4 +1,4 @@
-"""A worker that falls silent is one message within seconds, and the same message tells when it is over."""
+"""A silent worker is one message within seconds, and the same message shows when it is over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _key(message: Message) -> str:
 
 
 def _reported(slack: Slack) -> list[Message]:
-    """The root messages of the incidents that alerts opened; nothing else says what the alerts say."""
+    """Return the root messages of the incidents that alerts opened; the alerts have no other message in the channel."""
     assert not [message for message in slack.seen() if re.fullmatch(r"alert:\d+", _key(message))]
     return [message for message in slack.seen() if _is_root(message)]
 
@@ -150,7 +150,7 @@ async def test_an_idle_bot_keeps_at_most_five_sessions(
     crew.hire("ingest-1")
     wiring = (await start_bot(database_urls.bot, **QUICK_BEATS)).wiring
     assert wiring is not None
-    await until(lambda: wiring._listener.works)  # it proved it with a session of its own
+    await until(lambda: wiring._listener.works)  # it proved it with its own session
 
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         found = await conn.execute(

@@ -1,4 +1,4 @@
-"""Answers reach the requester, whatever the channel accepts: each of Slack's refusals of a post, over the wire."""
+"""Answers reach the requester even if the channel refuses them: each of Slack's refusals of a post, over the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions in words in Slack: the rules' answer always, the model's checked claims below it, each ask recorded."""
+"""Questions in words in Slack: always the answer by rules, below it the model's checked claims; all recorded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def server() -> AsyncIterator[OpenAIServer]:
 
 @pytest.fixture
 async def asking(start_bot: StartBot, database_urls: DatabaseUrls, server: OpenAIServer) -> Bot:
-    """A bot with a model, whose operators may ask it."""
+    """A bot with a model that its operators may use."""
     return await start_bot(
         database_urls.bot,
         DRAGONFLY_OPERATORS=model.OPERATORS.id,
@@ -226,7 +226,7 @@ def statuses(slack: Slack) -> list[str]:
 
 
 async def ask_in_a_thread(slack: Slack, server: OpenAIServer) -> tuple[Message, str]:
-    """The one answer, and the thread's ts."""
+    """Ask in a thread; return the answer and the thread's ts."""
     server.speak = lambda request: models.right(request, verbs=["health", "queue"])  # nothing private
     acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly is ingest fine?")
     message = await answered(slack, "💬 is ingest fine?", "gpt-6-luna")
@@ -267,7 +267,7 @@ async def test_a_status_that_slack_does_not_take_costs_nothing_and_is_tried_once
     assert sum("💬" in one.text for one in slack.seen()) == 1
     left = slack.workspace.faults.take("assistant.threads.setStatus")
     assert left is not None
-    assert left.times == 97  # one call, and the one just now
+    assert left.times == 97  # one call of the bot, and this `take`
 
 
 async def test_outside_a_thread_no_status_is_set(slack: Slack, asking: Bot) -> None:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""A whole bot among sources full of names, amounts and keys: an incident from the alert to its export tells none."""
+"""A whole bot among sources full of names, amounts and keys: an incident from the alert to its export leaks none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.integration.services.conftest import RunningProcess, Spawn
 from tests.integration.services.conftest import spawn as spawn
 from tests.outside import PATIENCE_S, Mailbox, Phone, open_mailbox, until
 
-NAMED = "CANARYNAME *Ann* <!channel> Keller"  # what Slack calls her: people choose it
+NAMED = "CANARYNAME *Ann* <!channel> Keller"  # her name in Slack: people choose it themselves
 HANDLE = "canaryhandle"
 ONCALL = f"""version = 1
 [people.ann]
@@ -94,7 +94,7 @@ async def start(
 
 @pytest.fixture
 async def bot(start: Start) -> RunningProcess:
-    """It runs from the beginning."""
+    """A bot that runs from the beginning of the test."""
     return await start()
 
 
@@ -135,7 +135,7 @@ async def test_an_incident_reports_nothing_personal_or_secret(
     assert modal is not None
     answers = {"answer": {"answer": f"escalated {TYPED}"}, "preset": {"preset": "sev2"}}
     assert await ann.submit(modal.id, answers) == {}
-    shown = slack.workspace.modal_for(model.ANN.id)  # what would be kept of it, before anything is
+    shown = slack.workspace.modal_for(model.ANN.id)  # the preview of what would be stored
     assert shown is not None
     assert "Sensitive data" in json.dumps(shown.content)
     assert await ann.submit(shown.id, answers) == {}
@@ -165,7 +165,7 @@ async def test_an_incident_reports_nothing_personal_or_secret(
 async def test_names_chosen_in_slack_stay_there_and_are_escaped(
     slack: Slack, start: Start, phone: Phone, mailbox: Mailbox
 ) -> None:
-    """They are shown in Slack, where everyone sees them anyway; pagers, mails and log lines are read elsewhere."""
+    """They are shown in Slack, where everyone sees them anyway; pagers, e-mails and log lines are read elsewhere."""
     slack.workspace.users[model.ANN.id] = replace(model.ANN, real_name=NAMED, name="canaryname")
     slack.workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, handle=HANDLE)
     bot = await start()
@@ -188,7 +188,7 @@ async def test_names_chosen_in_slack_stay_there_and_are_escaped(
 
 
 async def until_stored(conn: Connection, rows: str) -> None:
-    """Until there are such rows. What Slack is told waits in the outbox, a second each: it is looked at there."""
+    """Wait until such rows exist. Messages wait in the outbox, 1 s each, so they are checked there."""
     async with asyncio.timeout(PATIENCE_S):
         while await (await conn.execute(f"SELECT 1 FROM {rows} LIMIT 1".encode())).fetchone() is None:  # noqa: S608
             await asyncio.sleep(0.05)

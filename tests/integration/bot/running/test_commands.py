@@ -1,4 +1,4 @@
-"""Commands, mentions, buttons and the Home tab, from the person's keyboard to the person's eyes."""
+"""Commands, mentions, buttons and the Home tab, from the typed line to the message that the person sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A monitor outside is called only while the bot sees, sends and reaches people."""
+"""An outside monitor is pinged only while the bot evaluates, sends and reaches people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FENCE = Fence("bot-1", 1)
 
 @dataclass
 class Stage:
-    """`seen` is what the evaluation calls after a good round."""
+    """`seen` is what the evaluator calls after each completed evaluation."""
 
     switch: DeadMansSwitch
     seen: Callable[[], None]

@@ -36,7 +36,7 @@ from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S
 
 OLIVIA = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
-# Of a playbook that cannot make it again here: approved, it is void, and nothing is changed.
+# Its playbook cannot make the plan again here: once approved, it is voided and changes nothing.
 CRITICAL = Plan(
     environment="dev",
     playbook="rollback-db",
@@ -65,7 +65,7 @@ async def bot(start_bot: Callable[..., Awaitable[Bot]], database_urls: DatabaseU
 
 @pytest.fixture
 def file(bot: Bot, slack: Slack) -> File:
-    """Files a plan as Olivia; its run, and its message in Slack."""
+    """`await file(plan)`: files the plan as Olivia; returns the run and its message in Slack."""
 
     async def file(plan: Plan) -> tuple[Run, Message]:
         assert bot.wiring is not None
@@ -80,7 +80,7 @@ async def click(slack: Slack, message: Message, action_id: str, user: User) -> N
 
 
 async def deliver_click(slack: Slack, message: Message, action_id: str, user: User) -> None:
-    """A click on the message as this person saw it, whatever it says by now."""
+    """Deliver a click on the message as this person saw it, even if it was edited since."""
     found = find_element(message.blocks, action_id, None)
     assert found is not None
     action = actor.action_of(slack.workspace, *found, None)
@@ -89,7 +89,7 @@ async def deliver_click(slack: Slack, message: Message, action_id: str, user: Us
 
 
 async def reported(slack: Slack, user: User, words: str) -> Message:
-    """What only this person sees."""
+    """Return the first message with these words that only this person can see."""
     return await slack.wait_for(lambda one: one.visible_to == user.id and words in one.text, user=user)
 
 
@@ -187,7 +187,7 @@ async def test_an_approval_on_the_home_tab_removes_the_request_from_it(slack: Sl
 
 
 async def home_with(slack: Slack, user: User, words: str) -> View:
-    """The person's Home tab, once it says so."""
+    """Return the person's Home tab, once it has these words."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             home = slack.workspace.home_for(user.id)
@@ -201,7 +201,7 @@ async def test_person_resolves_an_unknown_step_in_slack(
 ) -> None:
     assert bot.wiring is not None
     run, message = await file(HIGH)
-    await bot.wiring.changing.stop()  # no replica executes it meanwhile
+    await bot.wiring.changing.stop()  # no replica executes it in the meantime
     await bot.wiring.changing.approval_service.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
     async with as_bot.transaction():
         await take_services(as_bot, run_id=run.id)

@@ -1,4 +1,4 @@
-"""Where no dialog can open, the line to type is named, and does the same."""
+"""Without a dialog, the answer names the line to type, which does the same."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REFUSALS = ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", 
 
 @pytest.fixture
 def no_dialogs(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every trigger is over when it is used, and a loaded machine may take longer to check a permission."""
+    """Every trigger has expired when it is used, and a permission check may take long on a busy machine."""
     monkeypatch.setattr("bot.approvals.service.DIALOG_TIMEOUT_S", PATIENCE_S)
     slack.workspace.tickets.trigger_lifetime_s = -1.0
 
@@ -102,7 +102,7 @@ async def test_a_decision_whose_dialog_does_not_open_names_the_line(
 
 
 async def press(bot: Bot, slack: Slack, action: str, value: str, user: str) -> None:
-    """A button of a message that was posted some time ago."""
+    """Click a button of a message that was posted some time ago."""
     label = {"type": "plain_text", "text": "Press"}
     elements = [{"type": "button", "action_id": action, "value": value, "text": label}]
     _, ts = await bot.slack.post(model.INCIDENTS_ID, "a message", [{"type": "actions", "elements": elements}])
@@ -110,7 +110,7 @@ async def press(bot: Bot, slack: Slack, action: str, value: str, user: str) -> N
 
 
 async def to_be_reviewed(as_owner: Connection) -> int:
-    """A run that Olivia did without an approval and that is over."""
+    """Store an ended run that Olivia executed without an approval; return its number."""
     run_id = await insert_run(as_owner, risk="break-glass", state="failed", by=model.OLIVIA.id)
     await as_owner.execute(
         "INSERT INTO chatops.reviews (run_id, acted_by_user, acted_by_team, remind_at) VALUES (%s, %s, %s, now())",
@@ -120,7 +120,7 @@ async def to_be_reviewed(as_owner: Connection) -> int:
 
 
 async def to_be_started_alone(as_owner: Connection) -> int:
-    """A run that Ann asked for in Olivia's incident, and that no approver answered."""
+    """Store a run that Ann requested in Olivia's incident and that no approver answered; return its number."""
     run_id = await insert_run(as_owner, risk="high", state="awaiting_approval", by=model.ANN.id)
     await as_owner.execute(
         "WITH opened AS ("
@@ -207,7 +207,7 @@ async def test_run_dialog_does_not_open_without_the_right_to_submit_it(
     too_busy, refused = "not be checked", "Nothing changed"
 
     answer = None
-    while answer is None or too_busy in answer.text:  # a loaded machine may take longer than Slack waits for a dialog
+    while answer is None or too_busy in answer.text:  # a busy machine may take longer than Slack waits for a dialog
         answered = len(slack.seen(model.OTTO.id))
         await press(bot, slack, action, str(run_id), model.OTTO.id)
         answer = await first_message(

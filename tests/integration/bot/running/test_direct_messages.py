@@ -1,4 +1,4 @@
-"""A whole bot and Slack: what people decide and go on with in a direct message, and where it leads them."""
+"""A whole bot and Slack: decisions and next steps in a direct message, and the links in it."""
 
 from __future__ import annotations
 
@@ -62,19 +62,19 @@ def link_of(message: Message) -> str | None:
 
 
 def address(slack: Slack, message: Message) -> str:
-    """As Slack writes it."""
+    """The link to a message, as Slack builds it."""
     start = f"{slack.workspace.team.url.rstrip('/')}/archives/{message.channel}/p{message.ts.replace('.', '')}"
     return start if message.thread_ts is None else f"{start}?thread_ts={message.thread_ts}&cid={message.channel}"
 
 
 async def direct(slack: Slack, user: User, wanted: Callable[[Message], bool]) -> Message:
-    """What the bot says to this person alone, once it is so."""
+    """Return the first direct message to this person that matches."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             channel = slack.workspace.direct_channel(user.id).id
             for message in slack.workspace.messages_for(user.id, channel):
                 if wanted(message):
-                    return copy.deepcopy(message)  # as it is now: the sandbox edits in place
+                    return copy.deepcopy(message)  # a copy: the sandbox edits in place
             await asyncio.sleep(0.01)
 
 
@@ -134,7 +134,7 @@ async def test_an_approver_decides_in_the_direct_message_and_only_once(
 
 
 async def decide(slack: Slack, message: Message, *, approve: bool) -> None:
-    """As Ann, with the message's own buttons."""
+    """Decide as Ann, with the message's own buttons."""
     await deliver_click(slack, message, APPROVE if approve else DENY, model.ANN)
     if not approve:
         modal = await modal_of(slack, model.ANN)

@@ -1,4 +1,4 @@
-"""A rehearsal in a whole bot: from a made-up worker over real calls to an answer, and nothing is left of it."""
+"""A drill in a whole bot: from a simulated worker through real pages to an answer, and nothing is left of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ StartReady = Callable[..., Awaitable[Bot]]
 async def start_ready(
     start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox, outside: Outside, tmp_path: Path
 ) -> StartReady:
-    """`await start_ready()`: a bot that leads, with Ann on call and nothing else to tell."""
+    """`await start_ready()`: a bot that leads, with Ann on call and no other alert."""
     outside.replicas = dict.fromkeys(RUNBOOK.services, 0)
     outside.health = {"environment": "dev"}
     path = tmp_path / "oncall.toml"
@@ -70,14 +70,14 @@ def is_root(message: Message) -> bool:
 
 
 async def click(slack: Slack, message: Message, label: str, user: User) -> None:
-    """The button with this label."""
+    """Click the button with this label."""
     elements = [one for block in message.blocks if block["type"] == "actions" for one in block["elements"]]
     [action_id] = [one["action_id"] for one in elements if one.get("text", {}).get("text") == label]
     assert await acting_as(slack.workspace, user.id).click(message.channel, message.ts, action_id) is None
 
 
 async def until_called(conn: Connection, count: int) -> None:
-    """Slack has taken so many of the messages that call people."""
+    """Wait until Slack has taken so many messages that page people."""
     query = "SELECT count(*) FROM chatops.outbox WHERE key LIKE 'incident:%:page:%' AND ts IS NOT NULL"
     async with asyncio.timeout(60):
         while await (await conn.execute(query)).fetchone() != (count,):
@@ -85,7 +85,7 @@ async def until_called(conn: Connection, count: int) -> None:
 
 
 async def report_of(conn: Connection) -> dict[str, object]:
-    """Once it is over."""
+    """Return the drill's report, once it is over."""
     async with asyncio.timeout(60):
         while True:
             last = await alerts.read_last_drill(conn)
@@ -111,7 +111,7 @@ async def test_drill_leaves_no_rows_behind(
     for left in (
         "SELECT count(*) FROM chatops.alerts WHERE state <> 'resolved'",
         "SELECT count(*) FROM chatops.incidents WHERE state <> 'resolved'",
-        "SELECT count(*) FROM chatops.notifications WHERE state = 'waiting'",  # the pager is told that it is over
+        "SELECT count(*) FROM chatops.notifications WHERE state = 'waiting'",  # the pager gets the resolution
     ):
         async with asyncio.timeout(60):
             while await count(left):

@@ -1,4 +1,4 @@
-"""What people read about others: the policy of a person, names instead of ids, and the drill's dry run."""
+"""Answers about other people: a person's permissions, names instead of ids, and the drill's dry run."""
 
 from __future__ import annotations
 

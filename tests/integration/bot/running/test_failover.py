@@ -1,8 +1,6 @@
-"""Whole bots as processes, killed and frozen while a phone is about to ring.
-
-A receiver may be called twice, always with the same key, by which it rings once. One case runs in CI with short leases,
-all of them under `make chaos` with those of production.
-"""
+"""Whole bots as processes, killed and frozen while they send a page. A receiver may be called twice, always with the
+same key, by which it rings once. One case runs in CI with short leases, all of them under `make chaos` with those of
+production."""
 
 from __future__ import annotations
 
@@ -27,9 +25,9 @@ from tests.integration.bot.running.conftest import Slack, environment
 from tests.outside import PATIENCE_S, Phone, until
 from tests.wire import Line
 
-PROMISE_S = 15.0  # until another replica has taken over
+PROMISE_S = 15.0  # the limit for another replica to take over
 DATABASE_AWAY_S, SLACK_AWAY_S = 30.0, 60.0
-LONG_QUIET_S = 10.0  # whatever a second leader would do again, it has done by then
+LONG_QUIET_S = 10.0  # by then a second leader would have repeated what it repeats
 SHORT = {"LEASE_S": "2", "RENEW_S": "0.4"}
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "PAGE"}}]
 
@@ -39,7 +37,7 @@ Start = Callable[..., Awaitable[Process]]
 
 @pytest.fixture
 async def start(slack: Slack, database_urls: DatabaseUrls, phone: Phone) -> AsyncIterator[Start]:
-    """`await start(LEASE_S="2")`: a bot, somewhere on its way to work. All are killed at the end."""
+    """`await start(LEASE_S="2")`: a bot that is still starting. All are killed at the end."""
     processes: list[Process] = []
 
     async def start(dsn: str = database_urls.bot, **more: str) -> Process:
@@ -64,7 +62,7 @@ async def store(conn: Connection, key: str, **changes: Any) -> None:
 
 
 async def until_led(conn: Connection, *, not_by: str = "", timeout_s: float = 60.0) -> str:
-    """The name of the process that holds the lease."""
+    """Return the name of the process that holds the lease, once one does."""
     query = "SELECT owner FROM chatops.leases WHERE name = 'leader' AND until > clock_timestamp() AND owner <> %s"
     async with asyncio.timeout(timeout_s):
         while True:
@@ -86,7 +84,7 @@ def keys(phone: Phone) -> list[str]:
 
 
 async def a_leader_and_another(start: Start, conn: Connection, slack: Slack, **more: str) -> Process:
-    """The one that leads; the other works too."""
+    """Start two bots; return the leader."""
     leader = await start(**more)
     await until_led(conn)
     await start(**more)
@@ -95,7 +93,7 @@ async def a_leader_and_another(start: Start, conn: Connection, slack: Slack, **m
 
 
 async def until_both_work(slack: Slack) -> None:
-    """What is measured is how soon the other takes over, not how soon Python starts on a busy machine."""
+    """Wait until both are connected: the test measures the takeover, not how fast Python starts on a busy machine."""
     await until(lambda: slack.workspace.sockets.count >= 2 * BOT_CONNECTIONS)
 
 
@@ -103,7 +101,7 @@ async def until_both_work(slack: Slack) -> None:
 @pytest.mark.parametrize(
     ("lease", "promise_s"),
     [
-        pytest.param(SHORT, PATIENCE_S, id="short lease"),  # how soon says nothing beside other tests
+        pytest.param(SHORT, PATIENCE_S, id="short lease"),  # its time says nothing while other tests run
         pytest.param({}, PROMISE_S, id="lease of production", marks=pytest.mark.chaos),
     ],
 )
@@ -156,7 +154,7 @@ async def test_leader_frozen_before_a_call_sends_nothing_when_it_wakes_up(
         owner = await until_led(as_bot)
         await start()
         await until_both_work(slack)
-        locked = line.hold(b"webhook", "after")  # the means that it locks what is due of
+        locked = line.hold(b"webhook", "after")  # the channel whose due notifications it locks
         await store(as_bot, "incident:1:1")
         await locked.reached.wait()
         leader.send_signal(signal.SIGSTOP)
@@ -187,7 +185,7 @@ async def test_leaders_killed_one_after_the_other_lose_nothing(start: Start, as_
         await store(as_bot, f"incident:{number}:1")
         if number in (50, 120):
             await phone.wait_for(number // 2)
-            alive.pop(0).kill()  # the first leads; of the others either may, and both are killed in the end but one
+            alive.pop(0).kill()  # the first is the leader; either of the others may be the next
     await until_sent(as_bot, 200)
 
     assert len(set(keys(phone))) == 200
@@ -255,5 +253,5 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
 
 
 def print_outcome(case: str, took_s: float) -> None:
-    """For docs/reliability.md; `make chaos` shows it."""
+    """Print the figure for docs/reliability.md; `make chaos` shows it."""
     sys.stdout.write(f"\nnotifications: {case}: {took_s:.1f} s\n")

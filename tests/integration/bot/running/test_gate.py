@@ -1,4 +1,4 @@
-"""The gate of a whole bot: who is not ours, and where others listen, gets no answer on any surface."""
+"""The gate of a whole bot: people of other workspaces, and channels that others read, get no answer on any surface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.bot.running.test_decisions import HIGH, OLIVIA, reported
 from tests.outside import PATIENCE_S, QUIET_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
-FOREIGN = replace(model.BEN, team_id="T0OTHER", is_stranger=True)  # an approver's id, of another company by now
+FOREIGN = replace(model.BEN, team_id="T0OTHER", is_stranger=True)  # an approver who changed companies
 GUEST = replace(model.BEN, is_restricted=True)
 SOLE_GUEST = replace(model.BEN, is_ultra_restricted=True)
 GONE = replace(model.BEN, deleted=True)
@@ -37,7 +37,7 @@ Begin = Callable[..., Awaitable[Bot]]
 
 @pytest.fixture
 def begin(start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack) -> Begin:
-    """`await begin(person)`: this is who Ben is; then a bot with a run that waits for an approval."""
+    """`await begin(person)`: Slack returns `person` for Ben's id; starts a bot with a run that waits for approval."""
 
     async def begin(person: User = model.BEN) -> Bot:
         slack.workspace.users[person.id] = person
@@ -51,7 +51,7 @@ def begin(start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack) -> Beg
 
 
 async def message_of(slack: Slack) -> Message:
-    """The run's."""
+    """Return the run's message."""
     return await slack.wait_for(lambda message: HIGH.title in message.text)
 
 
@@ -78,7 +78,7 @@ async def by_shortcut(slack: Slack, user: User) -> None:
 
 
 async def by_modal(slack: Slack, user: User) -> None:
-    """Opened while they were ours, submitted afterwards."""
+    """Submit a modal that was opened while the person still belonged to the workspace."""
     content = {
         "type": "modal",
         "callback_id": OPEN,
@@ -95,7 +95,7 @@ SURFACES = [by_command, by_mention, by_button, by_shortcut, by_modal]
 
 
 async def nothing_happened(bot: Bot, slack: Slack) -> None:
-    """The run waits still, no modal is open, no incident was opened."""
+    """Assert that the run still waits, no modal is open and no incident was opened."""
     assert bot.wiring is not None
     assert bot.world.database is not None
     async with bot.world.database.read() as conn:

@@ -1,4 +1,4 @@
-"""A whole rollback to a commit whose message means harm: from the typed line over an approval to its proof."""
+"""A whole rollback to a commit with a hostile message: from the typed line through the approval to its proof."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.integration.bot.test_hostile_markup import parsed
 from tests.wire import Wire
 
 SAYS = "Accept written dates"
-PLACE = "HOSTILEPLACE"  # Railway's answer has half an emoji there, which the local one cannot write
+PLACE = "HOSTILEPLACE"  # replaced by half an emoji in Railway's answer, which the local Railway cannot store
 HOSTILE = (
     "\ud83d \x00 \x1b[31m \u202egnp.exe\u2066 <!here> <!channel> @channel @here <@U0OTTO00001> <!subteam^S0OTHER>"
     " *bold* _wide_ ~gone~ `code` ```fence :red_circle: https://evil.example/login <https://evil.example|good>"

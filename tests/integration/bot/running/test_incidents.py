@@ -100,6 +100,6 @@ def is_complete_diagnosis(message: Message) -> bool:
 
 
 def first_action(message: Message, label: str) -> str:
-    """The action id of a button of a message as it is now."""
+    """Return the action id of the first button with this label."""
     found = [element for block in message.blocks for element in block.get("elements", []) if "action_id" in element]
     return next(str(one["action_id"]) for one in found if one.get("text", {}).get("text") == label)

@@ -39,7 +39,7 @@ from tests.wire import Line
 ASKED = Asked(model.OLIVIA.id, "/dragonfly scale ingest 2")
 PROMISE_S = 60.0
 EXPIRED = timedelta(milliseconds=1)
-CLAIMS = {**SHORT, "CLAIM_TIMEOUT_S": str(PATIENCE_S)}  # a request without a claim is not reported
+CLAIMS = {**SHORT, "CLAIM_TIMEOUT_S": str(PATIENCE_S)}  # a request that no replica claimed is not reported
 
 
 def leaders_part(database: Database, settles_s: float = 0.0) -> InterruptedRequests:
@@ -64,7 +64,7 @@ async def until_claimed(conn: Connection, count: int = 1) -> None:
 
 
 def direct_messages(slack: Slack) -> list[Message]:
-    """All direct messages to Olivia."""
+    """Return all direct messages to Olivia."""
     return slack.workspace.messages_for(model.OLIVIA.id, slack.workspace.direct_channel(model.OLIVIA.id).id)
 
 
@@ -96,7 +96,7 @@ async def test_a_command_whose_bot_is_killed_is_reported_to_its_author_within_a_
 async def test_a_command_whose_bot_is_killed_at_the_gate_is_reported_too(
     start: Start, slack: Slack, as_bot: Connection
 ) -> None:
-    """Slack is asked for the account first: nothing knew of the command meanwhile."""
+    """Slack is asked for the account first: until then nothing knew of the command."""
     killed = await start(**SHORT)
     await until_led(as_bot)
     await until(lambda: slack.workspace.sockets.count > 0)
@@ -132,7 +132,7 @@ async def test_a_request_that_needed_no_work_is_not_reported(
 
 
 async def test_what_another_company_asks_for_is_not_stored(database: Database, as_bot: Connection) -> None:
-    """The gate refuses it, and no one writes to them: they may flood a shared channel."""
+    """The gate refuses it, and the bot writes to none of them: they may flood a shared channel."""
     acknowledged = Acknowledged(Deduplicator(database, owner="living"), lambda: None, workspace=lambda: "T1")
 
     async with acknowledged.take(COMMAND | {"text": "version", "team_id": "T2", "trigger_id": "2"}):
@@ -211,14 +211,14 @@ async def test_a_stop_finishes_what_it_acknowledged(
     await stopped.wait()
 
     [answer] = slack.seen()
-    assert "not connected" not in answer.text + str(answer.blocks)  # it takes nothing new, but Slack is no problem
+    assert "not connected" not in answer.text + str(answer.blocks)  # it takes nothing new, but Slack is not the problem
     assert await claims(as_bot) == 0
 
 
 async def test_a_stop_waits_for_what_is_still_at_the_gate(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
-    """Acknowledged, and no replica has claimed it: its author read that Slack did not return their account."""
+    """Acknowledged, and not claimed by a replica: its author read that Slack did not return their account."""
     bot = await start_bot(database_urls.bot)
     slack.workspace.faults.plant("conversations.info", FaultKind.SLOW, times=20, seconds=0.8)
     slack.workspace.faults.plant("users.info", FaultKind.SLOW, times=20, seconds=0.8)
@@ -243,11 +243,11 @@ async def test_what_no_replica_works_on_any_more_is_reported_once(
     [(channel, text)] = await reports(as_bot)
     assert channel == model.OLIVIA.id
     assert "`/dragonfly scale ingest 2`" in text
-    assert await claims(as_bot) == 0  # what was asked for is not kept
+    assert await claims(as_bot) == 0  # the request is not stored
     late = Deduplicator(database, owner="late")
     done: list[str] = []
     await late.do("trigger:1", lambda: note(done))
-    assert done == []  # its author was told to do it again
+    assert done == []  # its author was asked to do it again
 
 
 async def note(done: list[str]) -> None:
@@ -326,7 +326,7 @@ async def test_a_run_that_was_filed_is_named(
 
 @pytest.fixture
 def run_of() -> NewRun:
-    """Filed by the delivery "trigger:1"."""
+    """A run filed by the delivery "trigger:1"."""
     return NewRun(
         environment="dev",
         playbook="scale",
@@ -404,7 +404,7 @@ USER = {"user": {"id": "U1", "team_id": "T1"}, "team": {"id": "T1"}}
         (
             USER | {"actions": [{"action_id": "run.ask_again", "value": "12", "text": {"text": "Ask again"}}]},
             "the button Ask again, run 12",
-            None,  # what it files is another run, which is found by the delivery
+            None,  # it files another run, which is found by the delivery
         ),
         (
             USER | {"actions": [{"action_id": "run.details", "value": "12", "text": {"text": "Details"}}]},

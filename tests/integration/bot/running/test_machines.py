@@ -1,4 +1,4 @@
-"""The door for machines, at the wire: who may call, what is recorded, and that nothing changes without people."""
+"""The API for machines, at the wire: permitted callers, the audit log, and that nothing changes without people."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DECIDED = ("run_decisions", "reviews", "silences", "drills", "oncall_overrides",
 
 @dataclass
 class Door:
-    """The address, and the token of the machine that the policy allows something."""
+    """The API's address and a client with the token of a machine that the policy allows something."""
 
     url: str
     client: httpx.AsyncClient
@@ -115,7 +115,7 @@ async def test_a_call_that_cannot_be_stored_is_cleaned_and_recorded(door: Door, 
 async def test_a_secret_given_as_a_verb_is_not_recorded(
     start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path, client: httpx.AsyncClient, system: System
 ) -> None:
-    """Neither in the row of its call nor in that of its repetitions, which is written at the end."""
+    """Neither in the row of the call nor in that of its repetitions, which is written at the end."""
     bot = await start_bot(database_urls.bot, **PEOPLE, **variables(tmp_path))
     door = door_of(bot, client)
     for _ in range(2):
@@ -193,7 +193,7 @@ async def test_a_change_waits_in_slack_for_one_person_more_than_a_person_needs(
     message = await slack.wait_for(lambda message: "ci (machine)" in message.text + str(message.blocks))
     assert "1 approval" in str(message.blocks) or "approve" in str(message.blocks)
     link = f"/archives/{message.channel}/p{message.ts.replace('.', '')}"
-    async with asyncio.timeout(PATIENCE_S):  # the bot learns where it stands a moment after people see it
+    async with asyncio.timeout(PATIENCE_S):  # the bot stores the message's ts a moment after people see it
         while not (await door.call("run", str(run["id"]))).json()["run"]["link"].endswith(link):
             await asyncio.sleep(0.05)
     row = system.conn.execute("SELECT requested_by_user, approvals_needed, state FROM chatops.runs").fetchall()
@@ -207,7 +207,7 @@ async def test_a_change_waits_in_slack_for_one_person_more_than_a_person_needs(
 async def test_changes_are_counted_on_all_replicas_together_and_reads_are_not(
     start_whole: StartWhole, start_bot: StartBot, database_urls: DatabaseUrls, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    """Each replica would let as many requests again reach people."""
+    """Otherwise each replica would let the full number of requests reach people."""
     first = door_of(await start_whole(**variables(tmp_path)), client)
     second = door_of(await start_bot(database_urls.bot, **PEOPLE, **variables(tmp_path)), client)
     spent = [(await one.call("scale", "ingest 2")).status_code for one in (first, second) for _ in range(6)]
@@ -223,7 +223,7 @@ async def test_changes_are_counted_on_all_replicas_together_and_reads_are_not(
 async def test_fuzzed_calls_change_nothing_but_the_record(
     start_whole: StartWhole, system: System, wire: Wire, tmp_path: Path
 ) -> None:
-    """`FUZZED_CALLS=10000` for the whole proof; the catalogue's own test takes that many always."""
+    """`FUZZED_CALLS=10000` for the whole proof; the catalog's own test always takes that many."""
     system.work()
     bot = await start_whole(**variables(tmp_path))
     assert bot.wiring is not None
@@ -249,8 +249,9 @@ async def test_fuzzed_calls_change_nothing_but_the_record(
 
 
 def contents(system: System) -> dict[str, list[Any]]:
-    """The operated system, and what people decide: not the record, nor what the bot keeps by itself."""
-    beating = "worker_heartbeats"  # the local Railway's workers are at it
+    """Return all rows of the operated system and of the tables that people's decisions change; not the audit log, nor
+    the bot's own state."""
+    beating = "worker_heartbeats"  # the local Railway's workers write to it
     query = f"SELECT tablename FROM pg_tables WHERE schemaname = 'ops' AND tablename <> '{beating}'"  # noqa: S608
     names = system.conn.execute(query).fetchall()
     tables = [f"ops.{name}" for (name,) in names] + [f"chatops.{name}" for name in DECIDED]

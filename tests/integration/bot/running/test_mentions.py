@@ -19,13 +19,13 @@ BOT = f"<@{model.BOT.id}>"
 
 
 class Channel:
-    """What Slack tells of the incidents channel."""
+    """Delivers mentions in the incidents channel as Slack does."""
 
     def __init__(self, slack: Slack) -> None:
         self._slack = slack
 
     async def mentioned(self, text: str, **more: Any) -> str:
-        """An `app_mention` by Olivia is delivered; the ts of its message. Every delivery has an event id of its own."""
+        """Deliver an `app_mention` by Olivia, with its own event id; return the ts of its message."""
         ts = more.pop("ts", None) or self._slack.workspace.new_ts()
         self._stands(ts, text)
         event = {
@@ -48,13 +48,13 @@ class Channel:
         return str(ts)
 
     def _stands(self, ts: str, text: str) -> None:
-        """In the channel, so that an answer can lie in its thread; nothing is delivered of it."""
+        """Add the message to the channel, so that an answer can be in its thread; it is not delivered."""
         messages = self._slack.workspace.messages
         if messages.find(model.INCIDENTS_ID, ts) is None:
             messages.restore(Message(model.INCIDENTS_ID, ts, model.OLIVIA.id, text))
 
     async def answers(self, text: str) -> list[Message]:
-        """All answers with this text, once what was asked last is answered too."""
+        """Return all answers with this text, once the last question is answered too."""
         ts = await self.mentioned(f"{BOT} sha")
         await self._slack.wait_for(lambda message: message.thread_ts == ts)
         return [message for message in self._slack.seen() if text in message.text]

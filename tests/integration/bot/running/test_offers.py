@@ -1,4 +1,4 @@
-"""What was probably meant is a button, and pressing it is what typing it would have been."""
+"""The probable command is offered as a button, and pressing it does the same as typing it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.integration.bot.conftest import System
 from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.test_decisions import bot as bot
 
-ABOUT_ONE = {  # each command about one incident, and the line of its button
+ABOUT_ONE = {  # each command about one incident, and the command of its button
     **{f"incident {verb}": f"incident {verb} {{}}" for verb in ("ack", "escalate", "timeline", "export", "draft")},
     "incident similar": "incident similar {}",
     "incident severity sev2": "incident severity {} sev2",

@@ -1,4 +1,4 @@
-"""The database is away: one message in Slack and one call to each phone, whatever dies meanwhile; both stored later."""
+"""The database is down: one message in Slack and one page to each phone, even if a bot dies; both are stored later."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     await until(lambda: is_back(slack))
 
     recorded = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
-    decisions = [one for one in recorded if one.decision != "pending"]  # of a slow read, before the line was cut
+    decisions = [one for one in recorded if one.decision != "pending"]  # of a slow read, before the connection was cut
     assert [one.decision for one in decisions] == ["called", "told", "resolved"]
     assert [one.at for one in decisions] == sorted(one.at for one in decisions)
     assert decisions[0].reason == "default by webhook, while the database was down"
@@ -158,7 +158,8 @@ TWO_LEVELS = (
 
 @asynccontextmanager
 async def two_levels(start: StartBot, tmp_path: Path, *, wait: timedelta) -> AsyncIterator[tuple[Bot, Phone, Phone]]:
-    """A leader whose file calls Ann, then Ben, each after so long, shorter than a file may say; their phones."""
+    """A leader whose on-call file pages Ann, then Ben, each after `wait`, shorter than a file may say; and their
+    phones."""
     path = tmp_path / "oncall.toml"
     path.write_text(TWO_LEVELS)
     async with open_phone() as of_ann, open_phone() as of_ben:
@@ -185,7 +186,7 @@ async def test_the_next_level_is_paged_without_the_database_and_the_first_one_ag
         await until(lambda: len(triggered(of_ann)) >= 2 and len(triggered(of_ben)) >= 1)
 
     assert f"<@{model.ANN.id}> paged first" in str(root.blocks)
-    assert len(set(triggered(of_ann))) == len(triggered(of_ann))  # each page rings anew
+    assert len(set(triggered(of_ann))) == len(triggered(of_ann))  # each page has its own key, so it rings
     notes = [one for one in slack.seen() if one.thread_ts == root.ts and "is paged" in one.text]
     assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) ")
 
@@ -374,14 +375,14 @@ async def test_post_whose_answer_was_lost_is_found_again(start: StartBot, slack:
 async def test_a_database_that_takes_no_writes_is_reported_without_it_and_healthz_reports_so(
     start: StartBot, slack: Slack, phone: Phone, outside: Outside, database_urls: DatabaseUrls
 ) -> None:
-    """As a hosting platform does it when the disk is nearly full: everything can be read, nothing stored."""
+    """As a hosting platform sets it when the disk is nearly full: everything can be read, nothing stored."""
     outside.health = {"status": "degraded", "db_connected": True, "db_writable": False}
     bot = await start()
     assert bot.web is not None
     await lead(bot)
     with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
         _set_read_only(conn, "on")
-        line = (await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)).text  # it is edited later
+        line = (await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)).text  # read now: it is edited later
         [ring] = await phone.wait_for()
         health = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{bot.web.port}/healthz", trust_env=False)
         _set_read_only(conn, "off")

@@ -1,4 +1,4 @@
-"""Messages reach Slack once, in their last state, whatever happens to the answers."""
+"""Messages reach Slack once, in their last state, even if answers are lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "
 
 
 class Stage:
-    """A sender that leads, and hands to write with."""
+    """A sender that is the leader, and methods that store messages."""
 
     def __init__(self, database: Database, client: SlackClient, fence: Fence) -> None:
         self.database = database
@@ -53,7 +53,7 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
-        """As on the leader: both lanes at work."""
+        """Run both queues of the sender, as on the leader."""
         async with leading(self.fence, *self.sender.tasks):
             yield
 
@@ -69,7 +69,7 @@ class Stage:
 
 
 async def count_unsent(conn: Connection) -> int:
-    """How many messages Slack does not show yet, or not in this version."""
+    """Return the number of messages that Slack does not have in their current version."""
     cur = await conn.execute("SELECT count(*) FROM chatops.outbox WHERE sent_version < content_version")
     row = await cur.fetchone()
     assert row is not None
@@ -116,7 +116,7 @@ async def test_many_changes_become_few_edits_and_the_last_one_stays(stage: Stage
     await stage.settle()
 
     assert [message.text for message in slack.seen()] == ["29"]
-    spent_s = time.monotonic() - started  # two, but on a machine that takes long
+    spent_s = time.monotonic() - started  # two, but more on a slow machine
     assert len(slack.workspace.calls_of("chat.update")) <= 2 + spent_s / UPDATE_PAUSE.total_seconds()
 
 
@@ -255,7 +255,7 @@ async def test_a_message_that_can_t_be_sent_does_not_block_the_others(stage: Sta
 
 
 async def test_copy_that_grew_old_is_not_posted_a_second_time(stage: Stage) -> None:
-    """A message may become a page while the other lane is about to post it."""
+    """A message may become a page while the other queue is about to post it."""
     await stage.store("one")
     async with stage.database.read() as conn:
         [old] = await messages.list_due_messages(
@@ -413,7 +413,7 @@ async def test_channel_of_the_answer_is_the_incidents_channel(stage: Stage, slac
 
 
 async def withdraw(stage: Stage) -> None:
-    """Without waiting for what is on its way."""
+    """Withdraw the pages without waiting for the one being sent."""
     async with stage.database.transaction() as conn:
         await messages.withdraw(conn, key_prefix="call:", late=("over", BLOCKS), patience_s=0)
 
@@ -421,7 +421,7 @@ async def withdraw(stage: Stage) -> None:
 async def test_call_that_arrives_after_its_withdrawal_reports_that_it_is_over(stage: Stage, slack: Slack) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.SLOW, seconds=2.0)
     await stage.store("wake up", key="call:1", priority=PAGE)
-    await stage.sender.send_due(stage.fence)  # it waits for the answer for a second
+    await stage.sender.send_due(stage.fence)  # it waits 1 s for the answer
     await withdraw(stage)
     await until(lambda: bool(slack.seen()))
     await stage.settle()
@@ -480,7 +480,7 @@ async def test_a_page_does_not_wait_for_the_next_poll_after_the_database_failed(
         async with stage.sending():
             await until(lambda: "outbox: " in caplog.text)
             line.mend()
-            await stage.store("wake up", priority=PAGE)  # nothing wakes it: the notice was lost with the session
+            await stage.store("wake up", priority=PAGE)  # nothing wakes it: the NOTIFY was lost with the session
 
             await slack.wait_for(lambda message: message.text == "wake up", timeout_s=PATIENCE_S)
         await database.close()

@@ -34,7 +34,7 @@ async def store_page(bot: Bot) -> None:
 
 
 async def test_a_page_goes_before_the_answers_that_wait_already(bot: Bot, slack: Slack) -> None:
-    slack.workspace.strict = True  # Slack takes one message per second in a channel
+    slack.workspace.strict = True  # Slack takes 1 message/s in a channel
     answers = [
         asyncio.create_task(bot.slack.post(model.INCIDENTS_ID, f"answer {number}", BLOCKS)) for number in range(ASKED)
     ]
@@ -46,7 +46,7 @@ async def test_a_page_goes_before_the_answers_that_wait_already(bot: Bot, slack:
     for answer in answers:
         answer.cancel()
     before = [message.text for message in slack.seen()].index("wake up")
-    assert before < ASKED / 2  # one a second while this machine is slow to look; without a priority all of them
+    assert before < ASKED / 2  # a few on a slow machine; without a priority all of them
 
 
 async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: Bot, slack: Slack) -> None:
@@ -55,7 +55,7 @@ async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: B
     def answers() -> list[Message]:
         return [message for message in slack.seen(model.OTTO.id) if message.text != "wake up"]
 
-    for wave in range(1, ASKED // 5 + 1):  # as fast as they are answered, so that none is refused
+    for wave in range(1, ASKED // 5 + 1):  # no faster than they are answered, so that none is refused
         await asyncio.gather(*(otto.type(model.INCIDENTS_ID, "/dragonfly health") for _ in range(5)))
         await store_page(bot)
         async with asyncio.timeout(PATIENCE_S):
@@ -73,7 +73,7 @@ async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: B
 async def test_a_page_gets_a_database_session_while_commands_hold_the_others(
     bot: Bot, slack: Slack, database_urls: DatabaseUrls, as_owner: Connection
 ) -> None:
-    """Whatever reads the queue waits for a lock, so questions and the leader hold their sessions until the end."""
+    """Every read of the queue waits for a lock, so questions and the leader hold their sessions until the end."""
     async with as_owner.transaction():
         await as_owner.execute("LOCK TABLE ops.job_queue, ops.worker_heartbeats IN ACCESS EXCLUSIVE MODE")
         for user in (model.OTTO, model.OLIVIA, model.ANN, model.BEN):
@@ -95,7 +95,7 @@ async def test_a_page_gets_a_database_session_while_commands_hold_the_others(
 
 
 async def until_waiting(database_urls: DatabaseUrls, sessions: int) -> None:
-    """Until so many sessions of the bot wait for a lock."""
+    """Wait until so many sessions of the bot wait for a lock."""
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         async with asyncio.timeout(PATIENCE_S):
             while len(await (await conn.execute(WAITS_FOR_TABLE)).fetchall()) < sessions:

@@ -1,4 +1,4 @@
-"""Railway's webhook wakes the readers of Railway, in every replica; its content is never trusted."""
+"""Railway's webhook wakes the readers of Railway in every replica; its content is never trusted."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def address(bot: Bot, secret: str = SECRET) -> str:
 
 @pytest.fixture
 def listen() -> Iterator[Listen]:
-    """`await listen(bot)`: counts what wakes the bot's readers of Railway from now on."""
+    """`await listen(bot)`: a list that gets one entry each time the bot's readers of Railway are woken."""
     with contextlib.ExitStack() as stack:
 
         async def listen(bot: Bot, *, with_database: bool = True) -> list[None]:
             woken: list[None] = []
             wiring = bot.wiring
             assert wiring is not None
-            if with_database:  # a new session to the database wakes them too, once
+            if with_database:  # a new database session wakes them too, once
                 await until(lambda: wiring._listener.works)
             stack.enter_context(wiring.wake_ups.refresh.listen(lambda: woken.append(None)))
             return woken
@@ -89,7 +89,7 @@ async def test_a_deployment_is_announced_at_the_call_however_seldom_railway_is_a
 
 
 async def until_deployments_are_known(database_urls: DatabaseUrls) -> None:
-    """What serves when the bot first looks is no news."""
+    """Wait until the active deployments are stored: those of the first look are not announced."""
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         while await (await conn.execute("SELECT 1 FROM chatops.rollout_deployments")).fetchone() is None:
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The emergency stop gets through, whatever people ask and while Railway refuses reads: bot and local Railway."""
+"""The emergency stop gets through under any load and while Railway refuses reads: bot and local Railway."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def wire(railway: LocalRailway, request: pytest.FixtureRequest) -> AsyncIt
 
 
 async def stop_workers(bot: Bot, slack: Slack) -> RunState:
-    """How the run that Olivia's emergency stop makes ends."""
+    """Stop ingest as Olivia, by the emergency stop; return the final state of its run."""
     assert bot.world.database is not None
     await slack.type("/dragonfly stop-workers ingest wrong amounts")
     async with asyncio.timeout(PATIENCE_S):
@@ -61,11 +61,11 @@ async def test_the_workers_are_stopped_after_an_outsider_asked_doctor_100_times(
     assert len(wire.calls) < QUOTA / 2
 
 
-@pytest.mark.parametrize("wire", [100 * QUOTA], indirect=True)  # with few, it would look half a minute later
+@pytest.mark.parametrize("wire", [100 * QUOTA], indirect=True)  # with a small quota it would read 30 s later
 async def test_the_workers_are_stopped_while_railway_refuses_every_read(bot: Bot, slack: Slack, wire: Wire) -> None:
     await slack.type("/dragonfly deployments")
     async with asyncio.timeout(PATIENCE_S):
-        while not any(call.answered for call in wire.calls):  # what is stopped was seen once
+        while not any(call.answered for call in wire.calls):  # the services have been read once
             await asyncio.sleep(0.05)
     await slack.wait_for(lambda message: "ingest" in str(message.blocks) and "still reading" not in message.text)
     wire.reads_status = 429

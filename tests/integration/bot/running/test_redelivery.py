@@ -1,4 +1,4 @@
-"""A payload that Slack delivers again is worked on once, across replicas and restarts."""
+"""A payload that Slack delivers again is processed once, across replicas and restarts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S, QUIET_S, until
 
-CLAIM = timedelta(hours=1)  # runs out when a test says so
+CLAIM = timedelta(hours=1)  # expires only when a test makes it
 
 
 def _command(slack: Slack) -> Envelope:
@@ -29,7 +29,7 @@ def _command(slack: Slack) -> Envelope:
 async def test_two_replicas_answer_a_repeated_command_once(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.dedup.CLAIM_TIMEOUT_S", PATIENCE_S)  # later than that both may answer
+    monkeypatch.setattr("bot.slack.dedup.CLAIM_TIMEOUT_S", PATIENCE_S)  # after that both may answer
     for bot in [await start_bot(database_urls.bot) for _ in range(2)]:
         wiring = bot.wiring
         assert wiring is not None
@@ -95,7 +95,7 @@ async def test_error_does_not_wait_for_a_database_that_hangs_and_its_record_is_w
 
     holding: list[asyncio.Task[None]] = []
     try:
-        with pytest.raises(ValueError):  # noqa: PT011 - our own, just above
+        with pytest.raises(ValueError):  # noqa: PT011 - the test's own, just above
             await asyncio.create_task(one.do("k", fail))
         assert "not recorded" not in caplog.text
         holding[0].cancel()

@@ -1,4 +1,4 @@
-"""A message that Slack refuses for good holds up no other, and a page among them is told elsewhere."""
+"""A message that Slack refuses for good holds up no other, and a page among them is sent another way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 
 def page_these(stage: Stage, *people: str, pagers: Sequence[tuple[channels.Channel, str]] = ()) -> None:
-    """Give the sender people to notify elsewhere."""
+    """Give the sender people and pagers for pages that Slack refuses."""
 
     async def recipients() -> Sequence[str]:
         return people
@@ -57,7 +57,7 @@ async def oldest_page_s(stage: Stage) -> float:
 
 
 def direct(slack: Slack, user: str) -> list[Message]:
-    """What this person got directly."""
+    """Return the direct messages to this person."""
     channel = slack.workspace.direct_channel(user).id
     return [message for message in slack.workspace.messages if message.channel == channel]
 
@@ -67,7 +67,7 @@ def home(slack: Slack) -> Channel:
 
 
 def count_named(slack: Slack, why: str = "the channel is") -> int:
-    """How many answers in #general say what is wrong with the incidents channel."""
+    """Return the number of answers in #general that say why the incidents channel takes no messages."""
     answers = [message for message in slack.workspace.messages if message.channel == model.GENERAL_ID]
     return sum(f"takes no messages: {why}" in str(answer.blocks) for answer in answers)
 
@@ -240,7 +240,7 @@ async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_
     wiring.wake_ups.channel.set()
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
-    await until(lambda: wiring.channel.problem is None)  # the sender may be faster than the look at the channel
+    await until(lambda: wiring.channel.problem is None)  # the sender may be faster than the check of the channel
 
 
 async def test_a_channel_shared_with_another_company_gets_nothing_until_it_is_unshared(

@@ -44,7 +44,7 @@ async def bot(start_whole: StartWhole) -> Bot:
 async def ask(
     bot: Bot, slack: Slack, playbook: str, *, request: Request = OLIVIA, **parameters: str
 ) -> tuple[Run, Message]:
-    """File it, by default as Olivia; the run and its message."""
+    """File a plan, by default as Olivia; return the run and its message."""
     assert bot.wiring is not None
     plan = await PLANS[playbook](parameters, bot.world)
     assert isinstance(plan, Plan), plan
@@ -57,7 +57,7 @@ async def click(slack: Slack, message: Message, action_id: str, user: User) -> N
 
 
 async def until(slack: Slack, message: Message, words: str, timeout_s: float = RUN_S) -> Message:
-    """The same message, once it says so."""
+    """Return the same message, once it has these words."""
     return await slack.wait_for(lambda one: one.ts == message.ts and words in one.text, timeout_s=timeout_s)
 
 
@@ -96,7 +96,7 @@ async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Con
 
 
 def posted_to(slack: Slack, user: User) -> list[Message]:
-    """In their direct messages."""
+    """Return the direct messages to this person."""
     return [one for one in slack.workspace.messages if one.channel == "D" + user.id[1:]]
 
 
@@ -126,12 +126,12 @@ async def test_a_click_on_veto_ends_the_countdown_and_the_request(
 
 
 def _key(message: Message) -> str | None:
-    """What the outbox calls it."""
+    """Return the message's key in the outbox."""
     return str(((message.metadata or {}).get("event_payload") or {}).get("key"))
 
 
 async def goes_on_without_slack(bot: Bot, slack: Slack, wire: Wire, conn: Connection, away_s: float) -> None:
-    """Slack goes away while the run runs; the run ends meanwhile, and its one message says so once Slack is back."""
+    """Slack goes down while the run executes; the run ends meanwhile, and its message shows it once Slack is back."""
     hold = wire.hold("commitPatch", "before")
     run, asked = await ask(bot, slack, "scale", service="ingest", to="2")
     await click(slack, asked, CONFIRM, model.OLIVIA)
@@ -176,7 +176,7 @@ async def run_message(slack: Slack, number: int) -> Message:
 
 
 async def until_known(conn: Connection, message: Message) -> None:
-    """Until the bot has noted where the message is: Slack shows it before the answer has reached the bot."""
+    """Wait until the bot has stored the message's ts: Slack shows the message before its answer reaches the bot."""
     query = "SELECT FROM chatops.outbox WHERE ts = %s"
     async with asyncio.timeout(RUN_S):
         while await (await conn.execute(query, (message.ts,))).fetchone() is None:
@@ -245,7 +245,7 @@ async def test_run_message_is_in_the_channel_outside_an_open_incidents_thread(bo
     [
         (model.ANN, "scale ingest 2", True),
         (model.ANN, "scale enforcement 2", False),  # another service: no work on this incident
-        (model.OLIVIA, "scale ingest 2", False),  # no one paged her
+        (model.OLIVIA, "scale ingest 2", False),  # she was not paged
     ],
 )
 async def test_paged_person_acknowledges_by_requesting_a_change(
@@ -285,8 +285,8 @@ async def test_requester_of_a_change_is_assigned_when_no_one_was_paged(
 
 
 async def test_a_request_stands_when_its_acknowledgement_fails(bot: Bot, slack: Slack, as_owner: Connection) -> None:
-    """A person's request is more than the note that goes with it: an incident that is being written is not waited for
-    beyond its limit, and the request is there before."""
+    """The request matters more than its note in the incident: it does not wait for a busy incident beyond the limit,
+    and is filed before."""
     assert bot.wiring is not None
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")

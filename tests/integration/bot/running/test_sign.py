@@ -1,4 +1,4 @@
-"""Something is visible while every source hangs, and the answer takes its place."""
+"""A placeholder is visible while every source hangs, and the answer replaces it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIGN = "still reading"
 
 @pytest.fixture
 def silence() -> Iterator[str]:
-    """ "127.0.0.1:port", where the system takes every connection and nothing is ever said."""
+    """ "127.0.0.1:port" of a server that accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         host, port = listening.getsockname()
         yield f"{host}:{port}"
@@ -105,7 +105,7 @@ async def test_sign_never_replaces_what_the_command_shows(slack: Slack) -> None:
     try:
         async with progress.sign(still_reading("ask", 5.0, private=False), at=asyncio.get_running_loop().time()):
             await progress.show(PARTIAL)
-            await asyncio.sleep(0.2)  # the sign waits behind it, and could go now
+            await asyncio.sleep(0.2)  # the placeholder waits behind it, and could be sent now
         assert [message.text for message in posted(slack)] == [PARTIAL.text]
     finally:
         await client.aclose()
@@ -132,7 +132,7 @@ async def test_sign_is_for_the_requester_where_slack_refuses_its_message_for_now
     try:
         async with progress.sign(still_reading("ask", 5.0, private=False), at=asyncio.get_running_loop().time()):
             await until(lambda: bool(posted(slack)))
-            await progress.show(PARTIAL)  # a refused sign keeps nothing from being shown later
+            await progress.show(PARTIAL)  # a refused placeholder does not keep the answer from being shown
         assert [(one.text == PARTIAL.text, one.visible_to) for one in posted(slack)] == [
             (False, model.OLIVIA.id),
             (True, None),

@@ -1,4 +1,4 @@
-"""People ask not to be told, from the alert's own message, and hear of it when that is over."""
+"""People silence an alert from its own message, and hear of it when that is over."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def alert(two_replicas: None, bot: Bot, slack: Slack, crew: Crew) -> Messa
 
 
 def find(message: Message, value: str) -> str | None:
-    """The action id of the button or menu item that runs this line."""
+    """Return the action id of the button or menu item that runs this line, None if there is none."""
     for block in message.blocks:
         for one in block.get("elements", ()):
             values = [one.get("value"), *(option["value"] for option in one.get("options", ()))]

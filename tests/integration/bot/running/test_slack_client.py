@@ -1,4 +1,4 @@
-"""What the client makes of Slack's answers, and of none."""
+"""Handling of Slack's answers, and of missing ones, in the client."""
 
 from __future__ import annotations
 
@@ -170,12 +170,12 @@ async def test_an_address_of_a_command_gets_charts_until_it_refuses_one(client: 
     await client.respond(address, "Queue: now 1 job", with_chart())
     assert last_kinds() == ["section"]
 
-    await client.post(model.INCIDENTS_ID, "Queue: now 1 job", with_chart())  # it is remembered for every way
+    await client.post(model.INCIDENTS_ID, "Queue: now 1 job", with_chart())  # remembered for every method
     assert last_kinds() == ["section"]
 
 
 async def test_a_refused_chart_is_left_out_once_and_then_for_a_while(slack: Slack) -> None:
-    """By a workspace that does not know the block; the text beside it says the same."""
+    """A workspace that does not support the block refuses it; the text beside it says the same."""
     url, blocks = f"{slack.url}/slack/api/", with_chart()
     client = SlackClient(Secret("xoxb-local"), api_url=url, pace=Pace(every_s=0))
     forgetful = SlackClient(Secret("xoxb-local"), api_url=url, pace=Pace(every_s=0), charts=Charts(again_s=0.0))

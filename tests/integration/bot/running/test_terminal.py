@@ -1,4 +1,4 @@
-"""Changes on the terminal: shown there, asked for there, approved in Slack."""
+"""Changes on the terminal: planned there, requested there, approved in Slack."""
 
 from __future__ import annotations
 

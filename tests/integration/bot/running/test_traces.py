@@ -1,4 +1,4 @@
-"""A change is one trace, whichever replica is asked, decides and carries it out."""
+"""A change is one trace, across the replicas that take the request, decide and execute it."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ class Impatient(TimeLimitedProtocol):
 
 @pytest.fixture
 async def impatient() -> AsyncIterator[WebServer]:
-    """A server that waits for headers for 0.2 s, and as long for the body of what it has answered."""
+    """A server that waits 0.2 s for headers, and as long for the body of a request that it has answered."""
     app = FastAPI()
 
     @app.get("/")
@@ -213,7 +213,7 @@ async def test_a_request_whose_headers_do_not_end_is_cut_off(impatient: WebServe
     writer.write(sent)
 
     async with asyncio.timeout(PATIENCE_S):
-        assert await reader.read() == b""  # the end
+        assert await reader.read() == b""  # the connection was closed
 
     writer.close()
 
@@ -294,7 +294,7 @@ async def test_metrics_count_answers(bot: Bot, slack: Slack, http: httpx.AsyncCl
     await slack.type("/dragonfly queue")
     await slack.wait_for()
 
-    # Slack has the answer a moment before the bot hears so and counts it.
+    # Slack gets the answer a moment before the bot counts it.
     async with asyncio.timeout(PATIENCE_S):
         while ANSWERED not in (text := (await http.get(f"http://127.0.0.1:{bot.web.port}/metrics")).text):
             await asyncio.sleep(0.02)

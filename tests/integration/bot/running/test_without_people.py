@@ -1,4 +1,4 @@
-"""Without operators, approvers and an on-call file no one can change anything, on any surface; opening an incident
+"""Without operators, approvers and an on-call file no one can change anything on any surface; opening an incident
 works."""
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ async def click(slack: Slack, message: Message, action_id: str, value: str) -> N
 
 
 async def submit(slack: Slack, content: dict[str, Any], answer: str) -> None:
-    """A dialog that was opened while Ann had the right."""
+    """Submit a dialog that was opened while Ann had the right."""
     payload = actor.view_submission(slack.workspace, model.ANN, View("V1", model.ANN.id, "h", content, "V1"))
     posted = {"type": "plain_text_input", "value": answer}
     payload["view"]["state"] = {"values": {"answer": {"answer": posted}, "preset": {"preset": {"value": "a reason"}}}}
@@ -155,7 +155,7 @@ async def submit(slack: Slack, content: dict[str, Any], answer: str) -> None:
 
 
 def dialogs() -> list[tuple[dict[str, Any], str]]:
-    """Every dialog that is no alarm, with what is entered into it."""
+    """Return every dialog except those about incidents, with the text entered into it."""
     run = WHERE | {"run": 1}
     typed = modals.modal("x", [], callback_id=modals.APPROVE_TYPED, submit="x", metadata=run | {"phrase": "yes"})
     target = modals.modal("x", [], callback_id=modals.CHOOSE_TARGET, submit="x", metadata=WHERE | {"service": "api"})
@@ -171,7 +171,7 @@ def dialogs() -> list[tuple[dict[str, Any], str]]:
 
 @pytest.fixture
 async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, as_bot: Connection) -> Message:
-    """A bot without configured people, a run and a freeze from before, and an incident that Olivia opened."""
+    """A bot without configured people, with an older run and freeze, and an incident that Olivia opened."""
     plan_of = NewRun(
         environment=HIGH.environment,
         playbook=HIGH.playbook,
@@ -210,7 +210,7 @@ async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, 
 
 @pytest.fixture
 def snapshot(database_urls: DatabaseUrls) -> Callable[[], Awaitable[list[object]]]:
-    """Every row that a person with permissions could have changed, without what the bot itself writes meanwhile."""
+    """Returns every row that a person with permissions could have changed, without columns that the bot writes."""
 
     async def read() -> list[object]:
         async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as conn:
@@ -224,7 +224,7 @@ def snapshot(database_urls: DatabaseUrls) -> Callable[[], Awaitable[list[object]
 
 
 async def refusals(slack: Slack, count: int) -> list[str]:
-    """What only Ann sees, once there are so many."""
+    """Return the messages that only Ann can see, once there are so many."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             texts = [one.text for one in slack.seen(model.ANN.id) if one.visible_to == model.ANN.id]
@@ -241,7 +241,7 @@ async def test_no_line_changes_anything(
 
     for count, line in enumerate(LINES.values(), start=1):
         await send(slack, scene, line)
-        await refusals(slack, count)  # one after the other: one person's commands are bounded
+        await refusals(slack, count)  # one after the other: one person's commands are limited
 
     texts = await refusals(slack, len(LINES))
     assert len(texts) == len(LINES)
