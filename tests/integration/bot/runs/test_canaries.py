@@ -1,4 +1,4 @@
-"""Runs among sources full of names, amounts and keys: no message, journal, audit row or log line tells one."""
+"""Runs among sources full of names, amounts and keys: no message, journal, audit row or log line leaks one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLANT = """
 INSERT INTO ops.job_queue (id, job_type, status, attempts, error_message, payload)
 VALUES (%s, 'simplicity_ingest', 'failed', 5, %s, jsonb_build_object('name', %s::text));
 """
-# As a constraint would speak, but with a row in its words.
+# Like the error of a constraint, but with the row's values in it.
 REFUSAL = "RAISE EXCEPTION 'refused %', {row} USING ERRCODE = 'check_violation', DETAIL = {row}, HINT = {row}"
 REFUSE = f"""
 CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -38,7 +38,7 @@ CREATE TRIGGER refuse BEFORE UPDATE ON ops.job_queue FOR EACH ROW EXECUTE FUNCTI
 
 
 def hostile(spec: ServiceSpec) -> ServiceSpec:
-    """It says every line before it starts, and the API answers an upload with them."""
+    """A service that prints every line before it starts, and whose API answers an upload with them."""
     spoken = {"SAID_FIRST": "\n".join(LINES), "REFUSES_WITH": "\n".join(LINES), "CANARY_VALUE": person("VARIABLE")}
     return replace(spec, variables={**spec.variables, **spoken})
 
@@ -63,7 +63,7 @@ async def railway(tmp_path: Path, database_urls: DatabaseUrls) -> AsyncIterator[
 
 
 async def check_silence(bench: Bench, log: Lines, conn: Connection, run_id: int) -> None:
-    """Of all that was stored, that people may ask for, and that was logged."""
+    """Assert that nothing that was stored, logged or answered to people about this run holds a canary."""
     assert found_in("database", await everything_stored(conn)) == []
     for line in (f"run {run_id}", f"why {run_id}", "runs", "audit"):
         posted = await answer(line, Request(), bench.world)
@@ -106,7 +106,7 @@ async def test_run_hides_what_railway_quotes_in_a_refusal(bench: Bench, log: Lin
 async def test_run_hides_what_railway_quotes_in_an_unclear_error(
     bench: Bench, log: Lines, as_owner: Connection
 ) -> None:
-    """An error of no known kind is no refusal: it is read back, and asked again when nothing was done."""
+    """An error of an unknown kind is not a refusal: it is read back, and sent again when nothing was done."""
     bench.wire.hold("restart", "before", status=200, text=quoting(code=None)).release()
     bench.start_runner()
 
@@ -117,7 +117,7 @@ async def test_run_hides_what_railway_quotes_in_an_unclear_error(
 
 
 def quoting(*, code: str | None) -> str:
-    """Railway's answer to a restart that quotes a person."""
+    """Railway's answer to a restart, with an error that quotes a person."""
     error = {"message": person("RAILWAYERROR"), "path": ["deploymentRestart"]}
     return json.dumps({"errors": [error | ({"extensions": {"code": code}} if code else {})]})
 

@@ -22,10 +22,10 @@ WORKERS = ("dragonfly-worker-ingest", "dragonfly-worker-enforcement")
 
 @pytest.fixture(autouse=True)
 async def brought_by_what_serves(railway: LocalRailway, database_urls: DatabaseUrls, sql_directory: Path) -> None:
-    """The newest migration ran a minute after the deployment that serves; the others long before any."""
+    """The newest migration ran 1 min after the active deployment; the others long before any."""
     active = railway.find_service(WORKERS[0]).active
     assert active is not None
-    assert sql_directory.is_dir()  # which has applied the newest
+    assert sql_directory.is_dir()  # the fixture has applied the newest migration
     async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as owner:
         await owner.execute(
             "UPDATE supabase_migrations.schema_migrations"
@@ -35,7 +35,7 @@ async def brought_by_what_serves(railway: LocalRailway, database_urls: DatabaseU
 
 
 def running(bench: Bench) -> dict[str, str]:
-    """The commit of each worker that serves."""
+    """Return the commit of each worker's active deployment."""
     actives = {name: bench.railway.find_service(name).active for name in WORKERS}
     return {name: active.commit.sha for name, active in actives.items() if active and not active.is_stopped}
 
@@ -51,7 +51,7 @@ async def test_undoes_the_newest_migration_and_starts_the_code_before_it(bench: 
 
     assert is_proved(run.state, steps), steps
     assert await bench.sql(HEAD) == [(BEFORE,)]
-    # The deployment that serves brought the migration, so the one before it fits.
+    # The active deployment brought the migration, so the one before it fits.
     assert running(bench) == dict.fromkeys(WORKERS, bench.railway.commits[1].sha)
     assert bench.wire.mutations == ["stop", "stop", "rollBack", "rollBack"]
 
@@ -96,7 +96,7 @@ async def test_a_schema_that_moved_meanwhile_leaves_everything_stopped(bench: Be
 async def test_killed_at_a_boundary_of_the_sql(
     make_bench: MakeBench, start_replica: StartReplica, admin_line: Line, boundary: str
 ) -> None:
-    """Before the commit reached the server nothing happened, and afterwards everything has: it is undone once."""
+    """Before the COMMIT reached the server nothing happened, and afterwards everything has: it is undone once."""
     bench = await make_bench(DRAGONFLY_ROLLBACK_DB_URL=admin_line.dsn)
     run_id = await bench.file_command("rollback-db", version=VERSION)
     async with bench.at(boundary, run_id, "ApplySqlFile", lambda where: admin_line.hold(b"COMMIT", where)) as reached:

@@ -1,4 +1,4 @@
-"""The emergency stop while the database is away: done at once, written down when it is back."""
+"""The emergency stop while the database is down: executed at once, recorded when it is back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.wire import Line
 
 @pytest.fixture
 async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
-    """The bot's way to the database."""
+    """A forwarder for the bot's connections to the database."""
     async with Line(database_urls.bot).serve() as line:
         yield line
 
@@ -76,7 +76,7 @@ async def stop(bench: Bench, approval_service: ApprovalService, delivery: str = 
 
 
 def posted(workspace: Workspace) -> list[Message]:
-    """What the incidents channel shows."""
+    """Return the messages in the incidents channel."""
     return workspace.messages.in_channel(model.INCIDENTS_ID)
 
 
@@ -145,7 +145,7 @@ async def test_emergency_stop_answers_publicly_when_its_channel_message_fails(
 async def test_one_run_is_filed_though_the_answer_to_its_commit_is_lost(
     bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
-    """And each worker is stopped once: a replica executes the run already, when its requester is still waiting."""
+    """And each worker is stopped once: a replica executes the run while its requester is still waiting."""
     filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
     stopping = asyncio.create_task(stop(bench, approval_service))
     await filing.reached.wait()
@@ -236,7 +236,7 @@ async def test_request_whose_commit_was_lost_is_found_instead_of_being_filed_twi
 async def test_request_that_is_filed_once_more_keeps_its_reason(
     bench: Bench, approval_service: ApprovalService, line: Line
 ) -> None:
-    """The first COMMIT never arrived, so nothing was filed by it."""
+    """The first COMMIT never arrived, so it filed nothing."""
     async with bench.database.transaction() as conn:
         await lock_service(conn, service=Service.INGEST, owner=model.OLIVIA.id, reason="bad", run_id=None)
     filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
@@ -288,7 +288,7 @@ async def test_request_whose_commit_was_lost_is_not_called_unfiled_because_its_a
 
 
 async def _joined(bench: Bench) -> str:
-    """The ts of the notice, once it is known that a run has a message of its own."""
+    """Return the ts of the notice, once it belongs to the message of a run."""
     async with asyncio.timeout(60):
         while not (found := await bench.sql("SELECT ts FROM chatops.outbox WHERE key LIKE 'run:%:notice'")):
             await asyncio.sleep(0.1)

@@ -20,13 +20,13 @@ from tests.outside import QUIET_S
 from tests.wire import Line
 
 INGEST = "dragonfly-worker-ingest"
-SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
+SCALE_STEP = 2  # of "scale ingest 2": after the checks of the database and of the running worker
 CROWDED = replace(PATIENT, lease_s=RunSettings.lease_s, renew_every_s=RunSettings.renew_every_s)  # as in production
 
 
 @pytest.fixture
 async def impatient(make_bench: MakeBench) -> Bench:
-    """Gives up soon on what does not happen, and waits long for an answer."""
+    """A bench that gives up soon on a missing effect, and waits long for an answer."""
     return await make_bench(settings=replace(PATIENT, patience_s=4.0, confirm_s=1.0))
 
 
@@ -36,7 +36,7 @@ def replicas(bench: Bench) -> int:
 
 @pytest.mark.parametrize("where", ["before", "after"])
 async def test_call_without_an_answer_is_read_back(bench: Bench, where: str) -> None:
-    """Applied: seen, and not sent again. Not applied: seen too, and then it may be sent."""
+    """Applied: found, and not sent again. Not applied: found too, and then it may be sent."""
     hold = bench.wire.hold("commitPatch", where, lose=True)  # type: ignore[arg-type]
     run_id = await bench.file_command("scale", service="ingest", to="2")
     bench.start_runner()
@@ -104,7 +104,7 @@ async def test_yes_that_is_followed_by_nothing_is_no_success(impatient: Bench) -
 
 
 async def _unknown(bench: Bench) -> int:
-    """A scale that Railway applied, whose answer was lost, and which cannot be read back."""
+    """Run a scale that Railway applied, whose answer was lost and which cannot be read back; return its number."""
     hold = bench.wire.hold("commitPatch", "after", lose=True)
     run_id = await bench.file_command("scale", service="ingest", to="2")
     bench.start_runner()
@@ -136,7 +136,7 @@ async def test_run_waits_for_a_person_when_read_back_is_unknown(
     run, steps = await bench.ended(run_id)
 
     assert run.state is state, steps
-    assert bench.wire.mutations == ["commitPatch"]  # a retry finds that it was done
+    assert bench.wire.mutations == ["commitPatch"]  # the retry finds that it was done
 
 
 async def test_deploy_between_approval_and_start_voids(bench: Bench) -> None:
@@ -228,7 +228,7 @@ async def test_second_run_on_a_service_is_void_and_reported_why(bench: Bench) ->
 
 
 async def crowd(bench: Bench, people: int) -> None:
-    """So many restarts of one service are approved, 20 at once, and two replicas take them up.
+    """Approve so many restarts of one service, 20 at once, while two replicas execute them.
 
     All 200 at once would wait for the four sessions longer than a busy machine gives them.
     """
@@ -362,7 +362,7 @@ async def test_a_run_of_a_newer_version_is_not_executed(bench: Bench) -> None:
 
 
 async def test_run_does_not_start_while_another_has_its_service(bench: Bench) -> None:
-    """It was asked for after that one had started, so it was not voided with those that waited."""
+    """It was requested after the other one had started, so it was not voided with those that waited."""
     first = await bench.file_command("scale", service="ingest", to="2")
     hold = bench.wire.hold("commitPatch", "before")
     bench.start_runner()
@@ -378,7 +378,7 @@ async def test_run_does_not_start_while_another_has_its_service(bench: Bench) ->
 
 
 async def test_pre_empting_run_waits_for_the_call_that_is_out(bench: Bench) -> None:
-    """A scale's call is on its way: a rollback that goes first acts when it cannot take effect any more."""
+    """A scale's call is under way: a rollback that pre-empts it acts once the call can have no effect any more."""
     scale = await bench.file_command("scale", service="ingest", to="2")
     hold = bench.wire.hold("commitPatch", "before")
     bench.start_runner()
@@ -390,7 +390,7 @@ async def test_pre_empting_run_waits_for_the_call_that_is_out(bench: Bench) -> N
     assert (await bench.read(scale))[0].state is RunState.CANCELLED
     first_act = min(step.started_at for step in steps if step.intent is not None and step.started_at)
     assert run.started_at is not None
-    # Renewed at most 0.3 s before; the rest is for a machine that is busy.
+    # Renewed at most 0.3 s before; the rest is for a busy machine.
     assert (first_act - run.started_at).total_seconds() > bench.settings.act_lease_s / 2
 
 

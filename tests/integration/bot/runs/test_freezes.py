@@ -1,4 +1,4 @@
-"""Freezes and runs that Railway really carries out."""
+"""Freezes and runs that the local Railway really executes."""
 
 from __future__ import annotations
 

@@ -47,13 +47,13 @@ REAL = (
 
 @dataclass
 class Uploads:
-    """ASGI around the API: counts uploads, can hold one before or after the API does its work, or lose its answer."""
+    """ASGI around the API: counts uploads, can hold one before or after the API processes it, or lose its answer."""
 
     app: Any
     count: int = 0
     hold: str | None = None  # "before" or "after"
     lose: bool = False
-    is_away: bool = False  # answers 500, and nothing arrives
+    is_away: bool = False  # the API answers 500, and nothing is stored
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -94,7 +94,7 @@ def uploads(database_urls: DatabaseUrls) -> Uploads:
 
 @pytest.fixture
 async def bench(uploads: Uploads, database_urls: DatabaseUrls) -> AsyncIterator[Bench]:
-    """Without Railway: a golden path has no need of it."""
+    """A bench without Railway, which a golden path does not need."""
     async with serve(uploads) as url:
         environ = {
             "ENVIRONMENT": "prod",
@@ -116,7 +116,7 @@ async def bench(uploads: Uploads, database_urls: DatabaseUrls) -> AsyncIterator[
 
 @contextlib.asynccontextmanager
 async def ingest_worker(bench: Bench, dsn: str, *, is_working: bool = True) -> AsyncIterator[None]:
-    """A real worker that beats; stopped in the middle of a beat, it works no more."""
+    """A real worker that sends heartbeats; without `is_working` it is stopped by SIGSTOP after the first one."""
     environ = {"PATH": os.environ["PATH"], "ENVIRONMENT": "prod", "SUPABASE_DB_URL": dsn, "HEARTBEAT_EVERY_S": "1"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.ingest_worker", env=environ, stdout=asyncio.subprocess.DEVNULL
@@ -139,7 +139,7 @@ async def worker(bench: Bench, database_urls: DatabaseUrls) -> AsyncIterator[Non
 
 @pytest.fixture
 async def idle_worker(bench: Bench, database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    """It has beaten a moment ago, and does nothing."""
+    """A worker that sent a heartbeat a moment ago, and does nothing."""
     async with ingest_worker(bench, database_urls.app, is_working=False):
         yield
 
@@ -149,7 +149,7 @@ def states(steps: list[RunStep]) -> dict[str, StepState]:
 
 
 async def polled(bench: Bench, run_id: int) -> None:
-    """Until the run waits for its batch."""
+    """Wait until the run waits for its batch."""
     await bench.until(run_id, lambda _, steps: states(steps)["AwaitSample"] is StepState.RUNNING)
 
 
@@ -166,7 +166,7 @@ async def test_the_file_goes_all_the_way_and_leaves_nothing(bench: Bench, upload
     assert notes["UploadSample"].startswith("batch_id = ")
     assert (notes["AwaitSample"], notes["VerifySampleRows"]) == ("Batch completed", "Row counts valid")
     assert notes["VerifySampleData"].startswith("5 of 5 hold")
-    # The real batch, whose case number looks like the test file's own, is as it was; the worker's jobs are gone.
+    # The real batch, whose case number looks like the test file's own, is unchanged; the worker's jobs are gone.
     assert await bench.sql(LEFT) == [(1, 1, 1, 0)]
     assert [row[2] for row in await bench.sql(BATCHES)] == [False]
     ((text,),) = await bench.sql("SELECT blocks::text FROM chatops.outbox WHERE key = %s", run.message_key)
@@ -223,7 +223,7 @@ async def test_a_cancelled_run_takes_its_batch_away_too(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("idle_worker")
 async def test_a_batch_without_its_golden_path_mark_is_not_deleted(bench: Bench) -> None:
-    """As an API that does not know the mark would store it."""
+    """An API that does not know the mark would store it so."""
     bench.start_runner()
     run_id = await bench.file_command("golden-path")
     await polled(bench, run_id)
@@ -271,7 +271,7 @@ async def test_a_killed_replica_s_upload_is_there_once(
     await polled(bench, run_id)
 
     assert len(await bench.sql(BATCHES)) == 1
-    assert uploads.count <= 2  # the API refuses the second, should the first come late
+    assert uploads.count <= 2  # the API refuses the second if the first arrives late
     assert len(await bench.notes(run_id)) == 1
 
 
@@ -279,7 +279,7 @@ async def test_a_killed_replica_s_upload_is_there_once(
 async def test_abort_takes_away_what_came_after_all(
     bench: Bench, uploads: Uploads, make_approval_service: MakeApprovalService
 ) -> None:
-    """Three uploads without an answer, nothing to see: a person gives up, and one of them has arrived meanwhile."""
+    """Three uploads without an answer, no batch found: a person gives up, and one of them has arrived meanwhile."""
     await bench.sql(REAL)
     uploads.is_away = True
     bench.start_runner()

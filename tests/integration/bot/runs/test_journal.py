@@ -1,4 +1,4 @@
-"""What a replica believes of the lease of its run, over the real database."""
+"""The view that a replica has of the lease of its run, over the real database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.domain.runs import run_lease
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 
-SETTINGS = RunSettings(lease_s=30.0, act_lease_s=300.0)  # wide apart, so that a slow machine confuses nothing
+SETTINGS = RunSettings(lease_s=30.0, act_lease_s=300.0)  # far apart, so that a slow machine cannot confuse them
 RUN = 1
 
 
@@ -36,14 +36,14 @@ async def journal(database: Database) -> Journal:
 
 
 async def lease_s(database: Database) -> float:
-    """Seconds until it ends, by the database's clock."""
+    """Return the seconds until the lease ends, by the database's clock."""
     async with database.read() as conn:
         cur = await conn.execute("SELECT extract(epoch FROM until - clock_timestamp())::float8 FROM chatops.leases")
         return float((await cur.fetchall())[0][0])
 
 
 async def test_holder_reckons_with_the_duration_that_was_sent(journal: Journal) -> None:
-    """A short renewal is under way while an act begins: what it brings is short."""
+    """A short renewal is under way while an act begins: the lease that it brings is short."""
     asked_at = time.monotonic()
     async with journal.writing():
         during_act = journal.during_act()
@@ -57,18 +57,18 @@ async def test_holder_reckons_with_the_duration_that_was_sent(journal: Journal) 
 async def test_renewal_that_waits_for_a_session_sends_what_its_holder_reckons_with(
     journal: Journal, database: Database
 ) -> None:
-    """It begins during an act, and is sent when that is over."""
+    """It begins during an act, and is sent when the act is over."""
 
     async def renew() -> None:
         async with journal.writing():
             pass
 
     async with contextlib.AsyncExitStack() as sessions:
-        for _ in range(4):  # all there are
+        for _ in range(4):  # every session of the pool
             await sessions.enter_async_context(database.read(timeout_s=60.0))
         async with journal.during_act():
             renewing = asyncio.create_task(renew())
-            await asyncio.sleep(0)  # it waits for a session now
+            await asyncio.sleep(0)  # the renewal waits for a session now
     await renewing
 
     assert await lease_s(database) > SETTINGS.lease_s
@@ -87,7 +87,7 @@ async def test_short_renewal_that_comes_late_takes_nothing_from_an_act(journal: 
 
 
 async def test_lease_is_short_again_once_the_act_is_over(journal: Journal, database: Database) -> None:
-    """Or a successor would wait for a call that is no longer made."""
+    """Otherwise a successor would wait for a call that is no longer made."""
     async with journal.during_act(), journal.writing():
         pass
 
@@ -99,7 +99,7 @@ async def test_lease_is_short_again_once_the_act_is_over(journal: Journal, datab
 
 
 async def test_renewal_of_what_was_taken_away_meanwhile_is_refused(journal: Journal, database: Database) -> None:
-    """The lease was broken by a run that pre-empts, which does not keep it: it is free, and of another epoch."""
+    """A run that pre-empts broke the lease and does not keep it: it is free, with another epoch."""
     async with database.transaction() as conn:
         await runs.break_lease(conn, name=run_lease(RUN), owner=run_lease(2), longest_lease=SETTINGS.longest_lease)
 

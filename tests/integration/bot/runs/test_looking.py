@@ -1,4 +1,4 @@
-"""How often a replica looks for runs: seldom while none is open and notices arrive, often otherwise."""
+"""Intervals at which a replica polls for runs: long while none is open and notices arrive, otherwise short."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""Replicas that die or freeze at a boundary of a step; another one, already running, goes on.
-
-A sample with short leases; `make chaos` has every boundary of every act with the real ones.
-"""
+"""Replicas that die or freeze at a boundary of a step; another one, already running, continues. A sample with short
+leases; `make chaos` has every boundary of every act with the real ones."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from tests.integration.conftest import Pooled
 from tests.wire import Suppression, Where
 
 INGEST = "dragonfly-worker-ingest"
-SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
+SCALE_STEP = 2  # of "scale ingest 2": after the checks of the database and of the running worker
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -60,7 +58,7 @@ async def test_frozen_replica_does_nothing_more_when_it_wakes_up(bench: Bench, s
 
 
 async def test_clock_that_steps_forward_hands_nothing_over_before_a_call_has_landed(bench: Bench) -> None:
-    """The lease looks expired while its holder's call is on its way: a successor does not believe that it is lost."""
+    """The lease looks expired while its holder's call is under way: a successor does not believe that it is lost."""
     run_id = await bench.file_command("scale", service="ingest", to="2")
     hold = bench.wire.hold("commitPatch", "before")
     bench.start_runner()
@@ -71,11 +69,11 @@ async def test_clock_that_steps_forward_hands_nothing_over_before_a_call_has_lan
     bench.start_runner()
     async with asyncio.timeout(30):
         while await bench.sql(lease, f"run:{run_id}") == [(1,)]:
-            await bench.sql(f"{lapse} WHERE epoch = 1")  # its holder may have renewed it before the successor looked
+            await bench.sql(f"{lapse} WHERE epoch = 1")  # its holder may have renewed it before the successor's poll
             await asyncio.sleep(0.02)
             bench.wake_runners()
 
-    await asyncio.sleep(bench.settings.settle_s * 2)  # longer than "not there" takes to be believed otherwise
+    await asyncio.sleep(bench.settings.settle_s * 2)  # longer than "not applied" usually takes to be believed
     hold.release()
 
     run, steps = await bench.ended(run_id)
@@ -129,4 +127,4 @@ async def test_goes_on_through_a_transaction_pooler(
     assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
     assert bench.wire.mutations == ["commitPatch"]
     await bench.stop_runners()
-    await bench.database.close()  # before the pooler's session to a database that is about to go
+    await bench.database.close()  # before the pooler's session, whose database is dropped next

@@ -1,4 +1,4 @@
-"""Which runs' steps the leader deletes, and which it leaves, on a real database."""
+"""The leader deletes the steps of old runs, and only of those, on a real database."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def planted(as_owner: Connection) -> None:
 
 
 async def without(conn: Connection) -> list[str]:
-    """The titles of the runs that have no steps any more."""
+    """Return the titles of the runs that have no steps any more."""
     return [row[0] for row in await (await conn.execute(WITHOUT)).fetchall()]
 
 

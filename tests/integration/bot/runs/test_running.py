@@ -1,4 +1,4 @@
-"""Approved runs, carried out from end to end."""
+"""Approved runs, executed from end to end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDED = "INSERT INTO ops.job_queue (job_type, status) SELECT 'csv', %s FROM gene
 
 @pytest.fixture
 async def bench(make_bench: MakeBench) -> Bench:
-    """No answer is lost here: a late one is waited for, because a second call would be counted."""
+    """A bench on which no answer is lost: it waits for a late one, because a second call would be counted."""
     return await make_bench(settings=PATIENT)
 
 
@@ -106,7 +106,7 @@ async def test_stops_the_workers_at_once_and_takes_over_from_a_scale(bench: Benc
 
 
 async def test_crashing_replica_is_taken_back(bench: Bench) -> None:
-    """The soak's guard: fewer workers beat than there should, so it goes back and says why."""
+    """The soak's guard: fewer workers send heartbeats than should, so the run goes back and says why."""
     run_id = await bench.file_command("scale", service="ingest", to="2")
     await bench.sql(ENDED, "completed")
     hold = bench.wire.hold("commitPatch", "after")
@@ -140,7 +140,7 @@ async def test_requeues_jobs_and_watches_them(bench: Bench) -> None:
 
 
 async def test_worker_that_dies_during_the_soak_is_no_success(make_bench: MakeBench) -> None:
-    """Its last beat is fresh until long after the soak; Railway knows at once."""
+    """Its last heartbeat is fresh until long after the soak; Railway knows at once."""
     bench = await make_bench(SOAK_SECONDS="3")
     run_id = await bench.file_command("scale", service="ingest", to="2")
     bench.start_runner()

@@ -37,7 +37,7 @@ class Person:
     workspace: Workspace
     is_person: bool = True
     shown: list[str] = field(default_factory=list)
-    saw: str | None = None  # what Slack showed after the command
+    saw: str | None = None  # the message that Slack showed after the command
 
     def show(self, text: str) -> None:
         self.shown.append(text)
@@ -74,7 +74,7 @@ class Setup:
 
 @contextlib.asynccontextmanager
 async def local_setup() -> AsyncIterator[Setup]:
-    """An app that is set up well, in a workspace of its own."""
+    """A correctly configured app, in its own workspace."""
     workspace = Workspace()
     app = FastAPI()
     app.include_router(build_slack_router(workspace))
@@ -100,7 +100,7 @@ async def setup() -> AsyncIterator[Setup]:
 
 
 def problems(answer: Answer) -> dict[str, str]:
-    """`{check: status, title and detail}` of everything that is not fine."""
+    """Return `{check: status, title and detail}` of every finding that is not ok."""
     return {
         str(one["check"]): f"{one['status']} {one['title']} {one['detail']}"
         for one in cast(dict[str, list[dict[str, object]]], answer.data)["findings"]
@@ -122,7 +122,7 @@ def is_archived(setup: Setup) -> None:
 
 def has_wrong_app_token(setup: Setup) -> None:
     setup.workspace.setup.app_token_of = "A0SOMEOTHER"
-    setup.environ["SLACK_APP_TOKEN"] = "xapp-local"  # only Slack's greeting names the app of this one
+    setup.environ["SLACK_APP_TOKEN"] = "xapp-local"  # only Slack's hello message names the app of this token
 
 
 def has_events_off(setup: Setup) -> None:
@@ -176,7 +176,7 @@ TWELVE: tuple[tuple[Plant, str, str], ...] = (
 
 
 async def test_check_slack_names_each_of_twelve_faults_with_its_click(setup: Setup) -> None:
-    """One after the other, each on a setup that is fine otherwise."""
+    """One after the other, each on an otherwise correct setup."""
     well = problems(await setup.check())
     found: dict[str, dict[str, str]] = {}
     for plant, _, _ in TWELVE:
@@ -189,7 +189,7 @@ async def test_check_slack_names_each_of_twelve_faults_with_its_click(setup: Set
         assert check in found[plant.__name__], (plant.__name__, found[plant.__name__])
         assert click in found[plant.__name__][check]
     alone = {name: set(one) for name, one in found.items()}
-    # What else is not fine is a consequence of the fault: nothing is called wrong that is not.
+    # Other findings that are not ok are consequences of the fault: nothing correct is called wrong.
     assert alone.pop("is_not_member") == {"slack.channel", "slack.post", "slack.interactivity", "slack.events"}
     assert alone.pop("is_archived") == {"slack.channel", "slack.post", "slack.interactivity"}
     assert alone.pop("has_events_off") == {"slack.events", "slack.direct"}
@@ -222,7 +222,7 @@ async def test_check_slack_tries_nothing_while_the_bot_is_connected(setup: Setup
 
 
 async def test_check_slack_is_unknown_when_no_person_tried(setup: Setup) -> None:
-    """What did not arrive is a fault only where the person was there: something else arrived."""
+    """A missing delivery is a fault only if the person was there, as another delivery shows."""
 
     class Absent(Person):
         async def enter(self) -> None:
@@ -271,7 +271,7 @@ async def test_check_slack_live_needs_socket_mode(setup: Setup) -> None:
 
 @dataclass
 class Disconnected(Person):
-    """Her press arrives; then Slack ends the connection."""
+    """A person whose press arrives; then Slack ends the connection."""
 
     async def enter(self) -> None:
         olivia = acting_as(self.workspace, model.OLIVIA.id)

@@ -78,7 +78,7 @@ async def test_connect_makes_a_secret_once_and_then_tests_it(outside: Outside) -
     assert "Settings → Webhooks → New webhook" in wrong(first)["webhook.secret"]
     assert made not in f"{first}{second}"
     assert read_env_file(outside.folder / ".env")["RAILWAY_WEBHOOK_SECRET"] == made
-    assert "not know this" in wrong(second)["webhook.test"]  # it was not restarted with it
+    assert "not know this" in wrong(second)["webhook.test"]  # the bot was not restarted with it
     assert outside.sent == [f"{outside.url}/hooks/railway/{made}"]
 
 

@@ -30,7 +30,7 @@ SECRETS = ("xoxb-made-up", "xapp-made-up", "railway-made-up", "key-made-up")
 
 @dataclass
 class Typist:
-    """Types these answers one after the other, and then nothing more. `read`: all that the terminal showed."""
+    """Types these answers one after the other, then nothing more. `read`: everything that the terminal showed."""
 
     answers: deque[str] = field(default_factory=deque)
     is_person: bool = True
@@ -51,7 +51,7 @@ class Typist:
 
 @dataclass
 class House:
-    """Everything that the bot is to be connected with. `environ`: only the addresses of the stand-ins."""
+    """All systems to which the bot is to be connected. `environ`: only the addresses of the stand-ins."""
 
     workspace: Workspace
     url: str
@@ -83,7 +83,7 @@ class House:
         return self.folder / ".env"
 
     async def run(self, console: Typist, *, overwrite: bool = False, **answers: str) -> Answer:
-        """With a file of answers where the console is no person."""
+        """Run `init`, with a file of answers if the console is not a person."""
         given = None
         if not console.is_person:
             given = self.folder / "answers.env"
@@ -138,7 +138,7 @@ async def test_init_writes_a_file_for_its_owner_only_from_a_file_of_answers(hous
     lines = house.file.read_text().splitlines()
     assert lines[:2] == ["# mine", "LOG_FORMAT=json"]
     assert {"ENVIRONMENT=dev", "SUPABASE_MODE=dev", "SLACK_INCIDENTS_CHANNEL=dragonfly-incidents"} <= set(lines)
-    assert {"RAILWAY_PROJECT_ID=p-1", "RAILWAY_ENVIRONMENT_ID=e-1"} <= set(lines)  # by the token, unasked
+    assert {"RAILWAY_PROJECT_ID=p-1", "RAILWAY_ENVIRONMENT_ID=e-1"} <= set(lines)  # found by the token
     assert all(secret in house.file.read_text() for secret in SECRETS)
     shown = str(answer)
     assert not any(secret in shown for secret in (*SECRETS, house.dsn))
@@ -160,7 +160,7 @@ async def test_init_keeps_what_is_there_unless_it_may_overwrite(house: House) ->
 async def test_init_refuses_each_wrong_answer_with_the_click_that_fixes_it(
     house: House, database_urls: DatabaseUrls
 ) -> None:
-    """What is wrong is not written; one run names all of it."""
+    """Wrong answers are not written; one run names all of them."""
     house.workspace.setup.scopes -= {"commands"}
     house.workspace.channels[model.INCIDENTS_ID].members.remove(model.BOT.id)
     answer = await house.run(
@@ -202,7 +202,7 @@ async def test_init_names_the_other_environment_of_a_database(house: House) -> N
 
 
 async def test_init_continues_after_an_abort_where_it_ended(house: House) -> None:
-    """Typed: the first answer is wrong, the person fixes it; then the input ends. The next run asks for the rest."""
+    """Typed: the first answer is wrong, the person corrects it; then the input ends. The next run asks for the rest."""
     first = Typist(deque(["xoxp-wrong", "", SECRETS[0], SECRETS[1]]))
     with pytest.raises(OperatorError, match="ended early"):
         await house.run(first)
@@ -242,7 +242,7 @@ async def test_init_forgets_a_refused_answer_and_never_shows_a_secret_in_the_wro
     read = "\n".join(console.read)
     assert not any(secret in read for secret in secrets_there)
     assert "#nowhere was not found" in read
-    assert "[nowhere]" not in read  # Enter takes what was offered at first, not what was refused
+    assert "[nowhere]" not in read  # Enter takes the first offer, not the refused answer
     assert "SLACK_INCIDENTS_CHANNEL=dragonfly-incidents" in house.file.read_text()
 
 

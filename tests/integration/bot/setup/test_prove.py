@@ -1,4 +1,4 @@
-"""`prove` against the local Railway and Slack, with differences planted in what they answer."""
+"""`prove` against the local Railway and Slack, with differences planted in their answers."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ Data = dict[str, Any]
 
 @dataclass
 class Scratch:
-    """`planted`: takes a document and the answer's data before they are given, and may change the data or, with None
-    for it, keep the call from Railway or refuse it (HTTPException). `changes`: what was sent, and how often."""
+    """`planted`: called with a document and its answer's data before the answer is sent; it may change the data or,
+    when the data is None, keep the call from Railway or refuse it (HTTPException). `changes`: the changes sent, and
+    their number."""
 
     railway: LocalRailway
     workspace: Workspace
@@ -53,7 +54,7 @@ class Scratch:
     waits: Waits = field(default_factory=lambda: Waits(every=0.05, listed=60.0, built=60.0, send=30.0))
 
     def met(self) -> None:
-        """Nothing follows the difference, so nothing has to be waited for."""
+        """Shorten the wait for the list: nothing follows the planted difference."""
         object.__setattr__(self.waits, "listed", 0.2)
 
     async def run(self, *typed: str, dry_run: bool = False, more: Mapping[str, str] = MappingProxyType({})) -> Answer:
