@@ -1,4 +1,4 @@
-"""A transaction pooler as Supabase's on port 6543, in front of the tests' Postgres."""
+"""A transaction pooler like Supabase's on port 6543, in front of the tests' Postgres."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import pytest
 from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.web_server import find_free_port
 
-Pooled = Callable[[str], str]  # a DSN of the tests' server, led through the pooler
+Pooled = Callable[[str], str]  # a DSN of the tests' server -> the DSN through the pooler
 
 
 @pytest.fixture(scope="session")
 def pooled(postgres_server: PostgresServer) -> Iterator[Pooled]:
-    """PgBouncer in transaction mode. In CI a missing one is a failure, not a reason to skip."""
+    """PgBouncer in transaction mode. In CI a missing PgBouncer is a failure, elsewhere the test is skipped."""
     program = shutil.which("pgbouncer")
     if program is None and not os.environ.get("CI"):
         pytest.skip("there is no pgbouncer on this machine")
@@ -62,7 +62,7 @@ def _passwords(server: PostgresServer) -> dict[str, str]:
 
 
 def _identity(folder: Path) -> list[str]:
-    """PgBouncer refuses to run as root; then it runs as nobody, who has to own its files."""
+    """PgBouncer refuses to run as root, so it runs as the user nobody, who has to own its files."""
     if os.geteuid() != 0:
         return []
     for path in (folder, *folder.iterdir()):

@@ -1,7 +1,5 @@
-"""The API of `civil`, one app per vintage, with the bodies of its contract and of nothing else; it keeps what was sent.
-
-Whatever answers wrongly on a system that is well answers so here too: nobody should ask it.
-"""
+"""The API of `civil`, one app per vintage, with exactly the responses of its contract; it records uploads. An endpoint
+that answers wrongly on a healthy system does so here too: the bot must not use it."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ Call = Callable[[Request], Awaitable[JSONResponse]]
 
 
 def batch_body(batch_id: str, **values: object) -> Json:
-    """One batch as `GET /api/v1/intake/batch/{id}` has it in both vintages."""
+    """Return one batch as `GET /api/v1/intake/batch/{id}` returns it in both vintages."""
     body: Json = {
         "id": batch_id,
         "filename": "one.csv",
@@ -54,7 +52,7 @@ def batch_body(batch_id: str, **values: object) -> Json:
 class CivilApi:
     """`vintage`: december or january. `ready` False: `/readyz` answers 503, while everything else answers as before.
 
-    `on_upload` is given each accepted file's name and bytes, and may say what its batch becomes.
+    `on_upload` is called with each accepted file's name and bytes, and may return changes of its batch.
     """
 
     vintage: str

@@ -1,4 +1,4 @@
-"""The system `civil` in its two vintages, each a fresh database of a server whose roles are its own."""
+"""The system `civil` in its two vintages, each a fresh database on a separate server, because of its roles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Civil:
         return dsns(self.server, self.name).owner.reveal()
 
     def dsn(self, role: str) -> str:
-        """Of a role that may log in; it gets its password here."""
+        """Return the DSN of a role with a login, whose password is set here."""
         with psycopg.connect(self.owner_dsn, autocommit=True) as conn:
             command = sql.SQL("ALTER ROLE {} PASSWORD {}")
             conn.execute(command.format(sql.Identifier(role), sql.Literal(self.server.password(role))))
@@ -45,7 +45,7 @@ class Civil:
 
 @pytest.fixture(scope="session")
 def civil_server() -> Iterator[PostgresServer]:
-    """Of its own, because roles belong to a whole server: in the other tests' one dragonfly_bot stands already."""
+    """A separate server, because roles belong to a whole server: on the other tests' server dragonfly_bot exists."""
     with _server() as server:
         for vintage in VINTAGES:
             _make_template(server, vintage)
@@ -54,7 +54,7 @@ def civil_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def adopted_server() -> Iterator[PostgresServer]:
-    """A second one, on which the bot's role stands."""
+    """A second server, on which the bot's role exists."""
     with _server() as server:
         for vintage in VINTAGES:
             template = _make_template(server, vintage)
@@ -76,7 +76,7 @@ def _server() -> Iterator[PostgresServer]:
 
 
 def _make_template(server: PostgresServer, vintage: str) -> Civil:
-    """What `_copied` copies: running the SQL costs several times as much, and the adoption half a second."""
+    """Make the database that `_copied` copies: running the SQL takes several times as long, the adoption 0.5 s."""
     template = Civil(server, f"template_{vintage}", vintage)
     make_database(server, template.name)
     for file in VINTAGES[vintage]:
@@ -96,7 +96,7 @@ def _copied(server: PostgresServer, vintage: str) -> Iterator[Civil]:
 
 @pytest.fixture(params=list(VINTAGES))
 def civil(request: pytest.FixtureRequest, civil_server: PostgresServer) -> Iterator[Civil]:
-    """A fresh database in each vintage, dropped afterwards with the bot's role."""
+    """A fresh database in each vintage, dropped afterwards together with the bot's role."""
     with _copied(civil_server, request.param) as made:
         yield made
     with psycopg.connect(civil_server.superuser_dsn(), autocommit=True) as conn:
@@ -105,14 +105,14 @@ def civil(request: pytest.FixtureRequest, civil_server: PostgresServer) -> Itera
 
 @pytest.fixture(params=list(VINTAGES))
 def adopted(request: pytest.FixtureRequest, adopted_server: PostgresServer) -> Iterator[Civil]:
-    """The same after the adoption. A module that always adopts names it `civil`."""
+    """A fresh adopted database in each vintage. A module that always adopts names it `civil`."""
     with _copied(adopted_server, request.param) as made:
         yield made
 
 
 @pytest.fixture
 async def as_owner(civil: Civil) -> AsyncIterator[Connection]:
-    """As who owns everything there: no superuser, but BYPASSRLS and CREATEROLE."""
+    """A connection as the owner of everything there: not a superuser, but with BYPASSRLS and CREATEROLE."""
     async with await psycopg.AsyncConnection.connect(civil.owner_dsn, autocommit=True) as conn:
         assert OWNER in civil.owner_dsn
         yield conn

@@ -1,4 +1,4 @@
-"""Railway with the four services of `civil`, or with three; a mutation fails the test, unless one is expected."""
+"""Railway with the four services of `civil`, or with three; a mutation fails the test unless it is expected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JOB = "123e4567-e89b-12d3-a456-426614174000"
 
 
 def worker_log(short: str) -> list[str]:
-    """A worker that started well, did one job, and is idle since."""
+    """The log of a worker that started well, did one job, and has been idle since."""
     kind, job_type = SHORT[short].service.worker_type, SHORT[short].job_types[0]
     lines = (f"[{kind}] Database connection established (32ms)", f"[{kind}] DB smoke test passed")
     work = (
@@ -48,9 +48,9 @@ def _jwt(**claims: str) -> str:
 
 @dataclass
 class CivilRailway:
-    """`services`: short names; `logs`: `{short name: lines}`, the newest a minute ago; `asked`: operations in order.
+    """`services`: short names; `logs`: `{short name: lines}`, the newest 1 min ago; `asked`: operations in order.
 
-    `on_deploy`: with it a rollback and a deploy are carried out at once, and it is told of the service and the commit.
+    `on_deploy`: if set, rollbacks and deploys are executed at once, and it is called with the service and the commit.
     """
 
     vintage: str
@@ -58,7 +58,7 @@ class CivilRailway:
     logs: dict[str, list[str]] = field(default_factory=lambda: {one: worker_log(one) for one in SHORT if one != "api"})
     asked: list[str] = field(default_factory=list)
     on_deploy: Callable[[str, str], None] | None = None
-    made: dict[str, list[Json]] = field(default_factory=dict)  # by short name, newest first
+    made: dict[str, list[Json]] = field(default_factory=dict)  # by the service's short name, newest first
 
     def client(self) -> RailwayClient:
         return RailwayClient(
@@ -123,7 +123,7 @@ class CivilRailway:
         return made
 
     def _deployments(self, short: str) -> list[Json]:
-        """Newest first; only the first one serves."""
+        """Return the deployments, newest first; only the first one is active."""
         first, *others = [*self.made.get(short, []), self._deployment(short)]
         replaced = [one | {"status": "REMOVED", "canRollback": True, "instances": []} for one in others]
         return [first, *replaced, self._deployment(short, is_old=True)]

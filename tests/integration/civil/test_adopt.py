@@ -1,4 +1,4 @@
-"""Adopting a system that stands already: the bot gets its own schema and may read; nothing else there changes."""
+"""Adopting an existing system: the bot gets its own schema and read rights; nothing else there changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JANUARY = pytest.mark.parametrize("civil", ["january"], indirect=True)  # where 
 
 
 def dump(civil: Civil, *, without_bot: bool = False) -> list[str]:
-    """Everything that the schema consists of, a line per line of pg_dump; rights and policies included."""
+    """Return the lines of `pg_dump --schema-only`, with rights and policies."""
     program = civil.server.program("pg_dump")
     skip = ["--exclude-schema=chatops"] if without_bot else []
     done = subprocess.run(
@@ -72,7 +72,7 @@ async def test_only_reading_is_granted_and_undo_takes_everything_away(civil: Civ
 
 @JANUARY
 async def test_the_owners_address_alone_is_enough(civil: Civil) -> None:
-    """Nobody can connect as the bot before its role exists."""
+    """No one can connect as the bot before its role exists."""
     environ = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_ADMIN_DB_URL": civil.owner_dsn}
 
     outcome = await dispatch(["adopt"], environ)
@@ -179,7 +179,7 @@ async def test_only_failed_and_orphaned_jobs_are_requeued(civil: Civil, as_owner
     assert await cursor.fetchall() == [("pending", 2, None, None), ("pending", 3, None, None)]
 
 
-@JANUARY  # jobs had no twins before
+@JANUARY  # duplicate jobs exist since January only
 async def test_a_job_whose_twin_is_open_stays_failed_and_the_others_are_requeued(
     civil: Civil, as_owner: Connection
 ) -> None:
@@ -197,7 +197,7 @@ async def test_a_job_whose_twin_is_open_stays_failed_and_the_others_are_requeued
     assert await cursor.fetchall() == [("a",)]
 
 
-@pytest.mark.parametrize("civil", ["december"], indirect=True)  # the guard reads the catalogue only
+@pytest.mark.parametrize("civil", ["december"], indirect=True)  # the guard reads only the catalog
 @pytest.mark.parametrize(
     ("statement", "named"),
     [

@@ -31,7 +31,7 @@ async def api(stub: CivilApi) -> AsyncIterator[DragonflyApi]:
 
 
 def api_that(*answers: tuple[str, httpx.Response], key: str | None = KEY) -> DragonflyApi:
-    """Answers as given by path, with 404 elsewhere."""
+    """An API that gives these answers by path, and 404 elsewhere."""
     known = dict(answers)
     transport = httpx.MockTransport(lambda request: known.get(request.url.path, httpx.Response(404)))
     return DragonflyApi("http://api.test", Secret(key) if key else None, transport=transport, system=CIVIL.name)

@@ -1,4 +1,4 @@
-"""What commands say of a system that stands already: as the bot, as a role that sees nothing, in the wrong place."""
+"""Commands on an existing system: as the bot, as a role that sees no rows, and in the wrong environment."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ MakeWorld = Callable[[str], World]
 
 @pytest.fixture
 def civil(adopted: Civil) -> Civil:
-    """Each test begins after the adoption."""
+    """A database after the adoption."""
     return adopted
 
 
 @pytest.fixture
 async def make_world() -> AsyncIterator[MakeWorld]:
-    """Over that database, without Railway and the API."""
+    """`make_world(dsn)`: a world over that database, without Railway and the API."""
     worlds: list[World] = []
 
     def make(dsn: str) -> World:
@@ -51,12 +51,12 @@ async def make_world() -> AsyncIterator[MakeWorld]:
 
 @pytest.fixture
 def world(civil: Civil, make_world: MakeWorld) -> World:
-    """As the bot, after the adoption."""
+    """A world as the bot, after the adoption."""
     return make_world(civil.dsn("dragonfly_bot"))
 
 
 def findings(data: Any) -> Iterator[dict[str, Any]]:
-    """Every finding, wherever in the JSON it stands."""
+    """Return every finding, wherever it is in the JSON."""
     if isinstance(data, list):
         for one in data:
             yield from findings(one)

@@ -1,4 +1,4 @@
-"""Which commit a worker of `civil` runs: its heartbeat does not tell, the banner in its log does."""
+"""The commit that a worker of `civil` runs: its heartbeat does not have it, the banner in its log does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
 
 @dataclass
 class Railway:
-    """`logs`: the lines of the ingest worker's one deployment. `asked`: how often a log was read."""
+    """`logs`: the lines of the ingest worker's one deployment. `asked`: the number of log reads."""
 
     logs: list[str] = field(default_factory=list)
     asked: int = 0
@@ -104,7 +104,7 @@ async def test_a_living_workers_commit_is_in_its_banner(world: World, railway: R
     again = await world.with_commits(reading())
 
     assert [beat.git_sha for beat in (*first.rows, *again.rows)] == ["1a2b3c4d"] * 2
-    assert railway.asked == 2  # once for each of the two lines
+    assert railway.asked == 2  # once per line
 
 
 @JANUARY

@@ -61,13 +61,13 @@ SELECT '11111111-1111-4111-8111-111111111111', n, 'error', 'DB_ERROR' FROM gener
 
 @pytest.fixture
 def civil(adopted: Civil) -> Civil:
-    """Each test begins after the adoption."""
+    """A database after the adoption."""
     return adopted
 
 
 @pytest.fixture
 async def database(civil: Civil, as_owner: Connection) -> AsyncIterator[Database]:
-    """As the bot, after the adoption, with a row of each kind."""
+    """The database as the bot, after the adoption, with a row of each kind."""
     await as_owner.execute(FILL)
     database = Database.connect_lazily(
         Secret(civil.dsn("dragonfly_bot")), application_name="test", timeout_s=60.0, recognize=read_system
@@ -77,7 +77,7 @@ async def database(civil: Civil, as_owner: Connection) -> AsyncIterator[Database
 
 
 def columns_of(conn: Connection, statement: str) -> list[tuple[str, int]]:
-    """Name and type of each result column, as planned by the server."""
+    """Return name and type of each result column, as the server plans the statement."""
     planned = re.sub(r"%\(\w+\)s", "NULL", statement).replace("%%", "%").encode()
     prepared = conn.pgconn.prepare(b"", planned)
     assert prepared.status == psycopg.pq.ExecStatus.COMMAND_OK, prepared.error_message.decode()
@@ -231,14 +231,14 @@ async def test_exposures_of_the_operated_system_belong_to_its_owner(civil: Civil
     assert {one.is_theirs for one in found} == {True}
     named = {(one.kind, one.subject, one.role) for one in found}
     assert ("policies", "ops.worker_heartbeats", "authenticated") in named
-    assert ("policies", "ops.job_queue", "anon") not in named  # that one lets nobody in
+    assert ("policies", "ops.job_queue", "anon") not in named  # that policy gives access to no one
     assert (("rls", "ops.ingest_batches", "") in named) is (civil.vintage == "december")
     assert {one.subject.partition(".")[0] for one in found if one.kind in ("grants", "functions", "rls")} <= {"ops"}
 
 
 @pytest.mark.usefixtures("database")
 async def test_a_session_whose_claims_are_empty_is_read_like_any_other(civil: Civil) -> None:
-    """A policy for PUBLIC reads them as JSON; a pooler hands sessions on with whatever they were set to."""
+    """A policy for PUBLIC reads the claims as JSON; a pooler hands sessions on with any setting."""
     dsn = civil.dsn("dragonfly_bot") + "?options=-c%20request.jwt.claims%3D"
     pooled = Database.connect_lazily(Secret(dsn), application_name="test", timeout_s=60.0, recognize=read_system)
 
@@ -260,7 +260,7 @@ WHERE grantee = 'dragonfly_bot'::regrole AND relnamespace = 'ops'::regnamespace
 
 
 async def test_each_granted_column_is_needed(database: Database, as_owner: Connection) -> None:
-    """The other way round the drift above shows it: without a column that it needs, a query is refused."""
+    """The reverse of the drift tests above: without a column that it needs, a query is refused."""
     granted = [str(one) for (one,) in await (await as_owner.execute(GRANTED)).fetchall()]
     idle = []
 

@@ -1,4 +1,4 @@
-"""The emergency stop does not wait for the database to be recognized, and covers every worker once it is."""
+"""The emergency stop does not wait until the database is recognized, and covers every worker once it is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def line(civil: Civil) -> AsyncIterator[Line]:
 
 @pytest.fixture
 async def world(civil: Civil, line: Line) -> AsyncIterator[World]:
-    """Of a process that has just started, and that OPERATED_SYSTEM does not help."""
+    """A process that has just started and whose OPERATED_SYSTEM is not set."""
     settings = replace(Settings.from_environment(ENVIRON), source_timeout_s=30.0)
     database = Database.connect_lazily(
         Secret(line.dsn), application_name="dragonfly-bot", timeout_s=60.0, recognize=read_system
@@ -67,7 +67,7 @@ async def test_stop_does_not_wait_for_a_database_that_swallows_every_word(
 async def test_stop_as_the_first_command_covers_every_worker_of_the_system(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.commands.stop_workers.PATIENCE_S", 60.0)  # for a loaded machine
+    monkeypatch.setattr("bot.commands.stop_workers.PATIENCE_S", 60.0)  # for a busy machine
 
     answer = await run(LINE, TERMINAL, world)
 
@@ -78,7 +78,7 @@ async def test_stop_as_the_first_command_covers_every_worker_of_the_system(
 
 
 class Railway(CivilRailway):
-    """`failed`: the short names of which it answers with an error instead."""
+    """`failed`: short names of the services for which it returns an error."""
 
     failed: tuple[str, ...] = ()
 
@@ -94,7 +94,7 @@ class Railway(CivilRailway):
 
 
 async def shown_without_database(command: str, *services: str, failed: tuple[str, ...] = ()) -> str:
-    """Of a bot whose database is away since its start, with these services in Railway."""
+    """Return the answer of a bot whose database was down since its start, with these services in Railway."""
     railway = Railway("december", services=services)
     railway.failed = failed
     world = World(Settings.from_environment(ENVIRON), railway=railway.client())

@@ -1,7 +1,5 @@
-"""What every command says of `civil`, in each vintage: golden files, against the replica, its API and its Railway.
-
-The system is well but for what this vintage does by itself. `CIVIL_REWRITE=1` writes the files anew; read the diff.
-"""
+"""Every command on `civil`, in each vintage: golden files, against the replica, its API and its Railway. The system is
+healthy except for the peculiarities of the vintage. `CIVIL_REWRITE=1` rewrites the files; read the diff."""
 
 from __future__ import annotations
 
@@ -87,7 +85,7 @@ _VOLATILE = (
 
 
 def settled(text: str) -> str:
-    """Without what differs from one run to the next."""
+    """Return the text without what differs from run to run."""
     for pattern, words in _VOLATILE:
         text = pattern.sub(words, text)
     return re.sub(r"[ ]{2,}", "  ", text)
@@ -95,7 +93,7 @@ def settled(text: str) -> str:
 
 @pytest.fixture
 def civil(adopted: Civil) -> Civil:
-    """Each test begins after the adoption."""
+    """A database after the adoption."""
     return adopted
 
 
@@ -124,7 +122,7 @@ def world_of(civil: Civil, role: str, api: CivilApi, railway: CivilRailway) -> W
 
 @pytest.fixture
 async def world(civil: Civil, as_owner: Connection, api: CivilApi, railway: CivilRailway) -> AsyncIterator[World]:
-    """As the bot, after the adoption, of a system that is well."""
+    """A world as the bot, after the adoption, of a healthy system."""
     await as_owner.execute(SEED.encode())
     made = world_of(civil, "dragonfly_bot", api, railway)
     await made.recognized()
@@ -167,11 +165,11 @@ BLIND = ("health", "sha", "verify", "heartbeats", "queue", "throughput", "failed
 
 @pytest.mark.usefixtures("world")
 async def test_a_role_that_sees_no_rows_is_never_green(civil: Civil, api: CivilApi, railway: CivilRailway) -> None:
-    """While the API and Railway answer well, and only the database hides what stands in it."""
+    """The API and Railway answer well, and only the database hides its rows."""
     blind = world_of(civil, "dragonfly_app", api, railway)
     await blind.recognized()
 
-    sees_uploads = {"intake"} if civil.vintage == "december" else set()  # row-level security is off there
+    sees_uploads = {"intake"} if civil.vintage == "december" else set()  # row-level security is off for it
     answers = {line: await run(line, TERMINAL, blind) for line in BLIND if line not in sees_uploads}
     await blind.close()
 

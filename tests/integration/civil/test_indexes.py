@@ -1,4 +1,4 @@
-"""What the bot reads all the time walks no history: the indexes that the system has serve it."""
+"""Frequent reads of the bot scan no history: the system's own indexes serve them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PARAMETERS = {
     "highest": "11111111-1111-4111-8111-111111111112",
 }
 JOBS, LOGS = "ops.job_queue", "ops.intake_logs"
-# The table that each of these walks no more of than an index gives.
+# The table of which each query reads only what an index finds.
 SERVED = {
     "read_queue_snapshot": JOBS,
     "list_oldest_pending": JOBS,

@@ -25,7 +25,7 @@ def connect(dsn: str) -> Database:
 
 @pytest.fixture
 async def database(civil: Civil) -> AsyncIterator[Database]:
-    """As the owner, which needs no adoption first."""
+    """The database as its owner, which needs no adoption first."""
     database = connect(civil.owner_dsn)
     yield database
     await database.close()

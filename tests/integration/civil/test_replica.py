@@ -1,4 +1,4 @@
-"""The replicas are what is known of the system: columns, row-level security, rights, roles."""
+"""The replicas match what is known of the system: columns, row-level security, rights, roles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg import sql
 from services.clients.postgres.pool import Connection
 from tests.integration.civil.conftest import Civil
 
-# `table: column type` with `!` for NOT NULL; a line that begins with J holds since January only.
+# `table: column type` with `!` for NOT NULL; a line that begins with J is valid since January only.
 COLUMNS = """
 ops.worker_heartbeats: worker_id text!, worker_type text!, hostname text, last_seen_at timestamptz!, status text!,
   created_at timestamptz!, updated_at timestamptz!, stale_threshold_seconds int4!
@@ -45,7 +45,7 @@ TYPES_OF_JOBS["january"] = sorted(
     [*TYPES_OF_JOBS["december"], "enrichment_request", "entity_resolve", "judgment_create"]
 )
 
-# (table, is row-level security on, does it hold for the owner too)
+# (table, is row-level security on, does it apply to the owner too)
 ROW_SECURITY = {
     "december": [("ops.job_queue", True, True), ("ops.worker_heartbeats", True, True)],
     "january": [

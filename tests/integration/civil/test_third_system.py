@@ -46,7 +46,7 @@ FROM owl.birds;
 
 
 class OwlReader(CivilReader):
-    """Of an API that tells its commit."""
+    """The reader of an API that reports its commit."""
 
     async def read_health(self, http: ApiHttp) -> ApiHealth:
         response, elapsed_ms = await http.send("GET", "nest", accept=(200,))
@@ -55,7 +55,7 @@ class OwlReader(CivilReader):
 
 @pytest.fixture
 def owl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[System]:
-    """The three things that a third system takes, where the others stand."""
+    """Adds the three parts of a third system where the other systems have theirs."""
     (tmp_path / "heartbeats.sql").write_text(HEARTBEATS)
     with declared_owl() as system:
         found = {**queries.DIALECTS, system.name: MappingProxyType(queries.read_queries(tmp_path))}

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 @dataclass(frozen=True)
 class Beside:
-    """The workspace, where everything outside answers, and the database."""
+    """The workspace, the stand-ins for Railway and the API, and the database."""
 
     workspace: Workspace
     url: str
@@ -49,31 +49,31 @@ class Beside:
         assert await acting_as(self.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, line) is None
 
     def mine(self) -> list[Message]:
-        """What the bot said in the incidents channel."""
+        """Return the bot's messages in the incidents channel."""
         mine = [one for one in self.workspace.messages if one.user == self.workspace.bot.id]
         return [one for one in mine if one.channel == model.INCIDENTS_ID]
 
     async def agree(self, asked: Message) -> None:
-        """An approver's click, on the message as it is now."""
+        """Click *Approve* as an approver, on the message as it is now."""
         buttons = [one for block in asked.blocks for one in block.get("elements", ()) if one.get("type") == "button"]
         action = next(one["action_id"] for one in buttons if one["text"]["text"] == "Approve")
         assert await acting_as(self.workspace, model.ANN.id).click(asked.channel, asked.ts, action) is None
 
     async def wait_for(self, words: str) -> Message:
-        """The first message of the bot in the incidents channel that has these words."""
+        """Return the bot's first message in the incidents channel that has these words."""
 
         return await first_message(self.mine, lambda message: re.search(words, message.text) is not None)
 
 
 @pytest.fixture
 def civil(adopted: Civil) -> Civil:
-    """Each test begins after the adoption."""
+    """A database after the adoption."""
     return adopted
 
 
 @pytest.fixture
 async def beside(civil: Civil, as_owner: Connection) -> AsyncIterator[Beside]:
-    """A system that is well and was adopted, and a local Slack; no bot yet."""
+    """A healthy adopted system and a local Slack; no bot yet."""
     await as_owner.execute(SEED.encode())
     workspace, railway, api = Workspace(), CivilRailway(civil.vintage), CivilApi(civil.vintage)
     wait_long(workspace)
@@ -95,7 +95,7 @@ async def beside(civil: Civil, as_owner: Connection) -> AsyncIterator[Beside]:
 
 @asynccontextmanager
 async def running_bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
-    """It does not wait first, as after a gap in which nobody looked."""
+    """Start a bot that announces alerts at once, not after the pause that follows a gap (`aftermath_s`)."""
     rules = tmp_path / "alerts.toml"
     text = RULES.read_text().replace("aftermath_s = 90", "aftermath_s = 1")
     rules.write_text(re.sub(r"(\[rules\.system\]\nseverity = .*\nwait_s = )60", r"\g<1>0", text))
@@ -171,7 +171,7 @@ async def test_another_system_than_the_adopted_one_is_an_incident_once(
 
 @pytest.fixture
 async def deploying(beside: Beside, as_owner: Connection) -> AsyncIterator[Beside]:
-    """What a deployment brings: another worker, which beats and writes its banner; an API of that commit."""
+    """A system in which a deployment starts another worker, with heartbeats and a banner, and an API of that commit."""
     beating: dict[str, str] = {kind: f"{kind}-0a1b2c3d" for kind in CIVIL.worker_types}
 
     def start(short: str, sha: str) -> None:
