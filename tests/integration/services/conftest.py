@@ -1,4 +1,4 @@
-"""Runs the operated processes as they run on Railway: `python -m services.…`, told everything by their environment."""
+"""Runs the operated processes as they run on Railway: `python -m services.…`, configured only by their environment."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import pytest
 from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 
-PATIENCE_S = 90.0  # several times what a loaded machine needs
+PATIENCE_S = 90.0  # several times the time that a busy machine needs
 GIT_SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
 
 @dataclass
 class RunningProcess:
-    """A process and the lines that it has written so far, of both streams."""
+    """A process and the lines that it has written so far, from both streams."""
 
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
@@ -40,11 +40,11 @@ class RunningProcess:
             self._more.set()
 
     async def line_with(self, text: str) -> str:
-        """The first line that holds the text, written already or to come."""
+        """Return the first line that contains the text, already written or to come."""
         return (await self.lines_with(text, count=1))[0]
 
     async def lines_with(self, text: str, *, count: int) -> list[str]:
-        """All lines that hold the text, once there are so many."""
+        """Return all lines that contain the text, once there are so many."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 while len(found := [line for line in self.lines if text in line]) < count:
@@ -57,7 +57,7 @@ class RunningProcess:
         self.process.send_signal(wanted)
 
     async def exit_code(self) -> int:
-        """The code once the process has ended, all its lines read."""
+        """Return the exit code once the process has ended and all its lines are read."""
         assert self._reader
         async with asyncio.timeout(PATIENCE_S):
             await self._reader
@@ -76,14 +76,14 @@ class Spawn(Protocol):
 
 
 def environment_of(given: Mapping[str, str]) -> dict[str, str]:
-    """A process's whole environment."""
+    """Return a process's whole environment."""
     usual = {"ENVIRONMENT": "dev", "RAILWAY_GIT_COMMIT_SHA": GIT_SHA, "PYTHONUNBUFFERED": "1"}
     return {"PATH": os.environ["PATH"], **usual, **given}
 
 
 @pytest.fixture
 async def spawn() -> AsyncIterator[Spawn]:
-    """Starts processes and kills those that are left at the end of the test."""
+    """Starts processes, and kills the remaining ones at the end of the test."""
     running: list[RunningProcess] = []
 
     async def start(module: str, **environment: str) -> RunningProcess:
@@ -109,7 +109,7 @@ Eventually = Callable[[Ask], Awaitable[Any]]
 
 @pytest.fixture
 def eventually() -> Eventually:
-    """Asks again and again until the answer is true, and returns it."""
+    """`await eventually(ask)`: asks until the answer is true, and returns it."""
 
     async def wait_until(ask: Ask) -> Any:
         with contextlib.suppress(TimeoutError):
@@ -126,11 +126,11 @@ def eventually() -> Eventually:
 class DatabaseGate:
     """A TCP forwarder in front of Postgres.
 
-    Closed, it refuses connections like a server that was stopped; frozen, it takes them and never answers.
+    Closed, it refuses connections like a stopped server; frozen, it accepts them and never answers.
     """
 
     target: str
-    port: int = field(default_factory=find_free_port)  # the same after it was closed for a while
+    port: int = field(default_factory=find_free_port)  # unchanged when it reopens
     _flowing: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)

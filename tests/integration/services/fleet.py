@@ -25,13 +25,13 @@ API = {
     "REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000",
     "REQUESTS_PER_MINUTE_PER_KEY": "1000000",
 }
-# Who is silent is looked for all the time; ten minutes of silence are written into the database, not waited for.
+# Silent workers are searched for all the time; 10 min of silence are written into the database, not waited for.
 WORKER = {"REAP_EVERY_S": "0.1", "POLL_EVERY_S": "0.1"}
 
 
 @dataclass
 class Replica:
-    """`port` is of an API, and stays; `worker_id` is of a worker, and new with each start."""
+    """`port`: of an API, and constant; `worker_id`: of a worker, and new with each start."""
 
     kind: Kind
     port: int = 0
@@ -41,7 +41,7 @@ class Replica:
 
 @dataclass
 class Fleet:
-    """`serving` is the API that has the client's request now; `dead` are the ids of the workers that were killed."""
+    """`serving`: the API that handles the client's request now; `dead`: the ids of the workers that were killed."""
 
     spawn: Spawn
     dsn: str
@@ -69,7 +69,7 @@ class Fleet:
             await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
 
     async def kill(self, replica: Replica) -> None:
-        """`kill -9`. Returns when the process has died, and its successor is on its way."""
+        """Kill it with `kill -9`; return once it has died and its successor is starting."""
         assert replica.process
         replica.process.signal(signal.SIGKILL)
         await replica.process.exit_code()
@@ -81,7 +81,7 @@ class Fleet:
         task.add_done_callback(self._starting.discard)
 
     async def upload(self, content: bytes) -> None:
-        """As a client behind an edge, that tries again until the file is known to be stored."""
+        """Upload like a client behind an edge, which tries again until the file is known to be stored."""
         while True:
             for replica in self.running("api"):
                 self.serving = replica

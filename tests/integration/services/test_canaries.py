@@ -1,7 +1,5 @@
-"""Names, amounts and keys planted in every source: in no log line, no job's error or result, and no prompt.
-
-One word a source, so that a leak names where it came from.
-"""
+"""Names, amounts and keys planted in every source: in no log line, no job's error or result, and no prompt. One word
+per source, so that a leak names its origin."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ CANARYCASE-1,CANARYCOUNTY,"$86,204.31",3/18/2021,CANARYREFERENCE-1
 CANARYCASE-9,CANARYCOUNTY,1,CANARYDATE,CANARYREFERENCE-2
 CANARYCASE-9,CANARYCOUNTY,1,3/18/2021,CANARYREFERENCE-3
 """
-# A row that no rule refuses, but the database does: by a constraint, and by functions that quote it.
+# A row that passes the rules but that the database refuses: by a constraint, and by functions that quote it.
 REFUSED_BY = ("Constraint", "Function", "Violation")
 REFUSE = """
 ALTER TABLE public.judgments ADD CONSTRAINT refused_by_constraint CHECK (county <> 'Constraint');
@@ -75,7 +73,7 @@ PLANTED = (
 
 @dataclass
 class Reported:
-    """Everything that was said, `(who, text)`."""
+    """Every text that left a process, as `(source, text)`."""
 
     texts: list[tuple[str, str]] = field(default_factory=list)
 
@@ -83,7 +81,7 @@ class Reported:
         self.texts.append((who, text if isinstance(text, str) else json.dumps(text, default=str)))
 
     def leaks(self) -> list[tuple[str, str, str]]:
-        """`(word, who, text)` of each planted word that was said."""
+        """Return `(word, source, text)` for each planted word in a text."""
         return [(word, who, text[:300]) for who, text in self.texts for word in PLANTED if word in text]
 
 
@@ -209,7 +207,7 @@ async def _plant_in_jobs(conn: Connection) -> None:
 
 
 def _assert_all_sources_were_used(reported: Reported, openai: OpenAIServer) -> None:
-    """Else the test would be green because nothing happened."""
+    """Otherwise the test would be green because nothing happened."""
     lines = "\n".join(text for _, text in reported.texts)
     wanted = (
         *(

@@ -1,4 +1,4 @@
-"""A server may close an idle connection in the very moment in which the next request is written to it."""
+"""A server may close an idle connection at the very moment in which the next request is written to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEALTH = {"status": "ok", "environment": "prod", "git_sha": "a1", "db_connected"
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers the first request of a connection, and breaks it when a second comes."""
+    """Answer the first request of a connection, and break it when a second comes."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = next((int(line.split(b":")[1]) for line in head.lower().splitlines() if b"content-length" in line), 0)
     await reader.readexactly(length)

@@ -1,4 +1,4 @@
-"""`kill -9` of the API or the ingest worker at any moment of a batch: no row is lost, and none is there twice."""
+"""`kill -9` of the API or the ingest worker at any moment of a batch: no row is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SEED = int(os.environ.get("CHAOS_SEED", "4"))
 SHARDS = 4
 KILLS = Path(os.environ.get("CHAOS_KILLS", "build/kills.jsonl"))
 
-ROWS, BAD = 2 * rows.ROWS + 1000, 50  # three pages, and so three commits
+ROWS, BAD = 2 * rows.ROWS + 1000, 50  # three pages, therefore three commits
 GOOD = ROWS - BAD
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"
-MEASURED_EVERY = 25  # rounds; the machine's load changes
-BEYOND = 1.2  # of an undisturbed round's length: some kills fall behind its end
+MEASURED_EVERY = 25  # rounds, because the machine's load changes
+BEYOND = 1.2  # of an undisturbed round's length: some kills come after its end
 PATIENCE_S = 60.0
 
-# Who tries again after a lost answer is refused, and that is an event too.
+# A client that tries again after a lost answer is refused, and that is an event too.
 STORED = """
 SELECT (SELECT array_agg(ARRAY[status, validated_count::text, failed_count::text]) FROM intake.simplicity_batches),
        (SELECT count(*) FROM intake.simplicity_raw_rows),
@@ -64,7 +64,7 @@ FROM (SELECT) AS one
 LEFT JOIN intake.simplicity_batches AS batch ON true
 LEFT JOIN ops.job_queue AS job ON job.job_type = 'simplicity_ingest'
 """
-# What ten minutes do: the beats of the dead and the locks of their jobs are old.
+# The effect of 10 min: the heartbeats of dead workers and the locks of their jobs are old.
 AGE = """
 WITH beats AS (
     UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '1 hour' WHERE worker_id = ANY (%(dead)s)
@@ -78,7 +78,7 @@ TRUNCATE intake.simplicity_batches, intake.simplicity_raw_rows, public.judgments
 
 
 class Moment(NamedTuple):
-    """Where a batch is, and which statement is under way."""
+    """The progress of a batch, and the statement that is being executed."""
 
     batch: str | None
     judged: int | None
@@ -128,7 +128,7 @@ async def test_no_row_is_lost_or_doubled(
 
     connecting = psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True)
     async with await connecting as conn, Fleet(spawn, database_urls.app).started() as fleet:
-        await undisturbed(fleet, conn)  # the first one is slower
+        await undisturbed(fleet, conn)  # the first round is slower
         for number in range(rounds):
             if number % MEASURED_EVERY == 0:
                 upload_s, whole_s = await undisturbed(fleet, conn)
@@ -153,7 +153,7 @@ async def test_no_row_is_lost_or_doubled(
 
 
 async def undisturbed(fleet: Fleet, conn: Connection) -> tuple[float, float]:
-    """Seconds until the file is stored, and until its batch is completed."""
+    """Return the seconds until the file is stored, and until its batch is completed."""
     started = time.monotonic()
     await fleet.upload(file_of(-1))
     stored = time.monotonic()
@@ -170,7 +170,7 @@ async def read_moment(conn: Connection) -> Moment:
 
 
 def victim(fleet: Fleet, kind: Kind, moment: Moment, chance: random.Random) -> Replica:
-    """The worker that processes the batch, or else any worker."""
+    """Return the API that has the request, or the worker that processes the batch; otherwise any of that kind."""
     if kind == "api":
         running = fleet.running("api")
         return fleet.serving if fleet.serving in running else chance.choice(running)
@@ -179,7 +179,7 @@ def victim(fleet: Fleet, kind: Kind, moment: Moment, chance: random.Random) -> R
 
 
 async def settled(fleet: Fleet, conn: Connection) -> tuple[object, ...] | None:
-    """What is stored once the job has ended, or after a long time."""
+    """Return what is stored once the job has ended, or after `PATIENCE_S`."""
     ended = "SELECT 1 FROM ops.job_queue WHERE job_type = 'simplicity_ingest' AND status IN ('completed', 'failed')"
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -197,7 +197,7 @@ def file_of(number: int) -> bytes:
 
 
 def note(shard: int, number: int, kind: str, moment: Moment, took_s: float) -> None:
-    """One line a round, appended whole, so that shards can write side by side."""
+    """Append one line for this round in a single write, so that shards can write in parallel."""
     KILLS.parent.mkdir(parents=True, exist_ok=True)
     line = {"seed": SEED, "shard": shard, "round": number, "killed": kind, "phase": moment.phase}
     with KILLS.open("a", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""One of our own secrets in a text, at each door through which texts leave: it is not on the other side."""
+"""A text with one of the bot's own secrets, at each exit of texts: the secret does not pass."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def is_clean(text: str) -> bool:
 
 @pytest.fixture
 async def heard() -> AsyncIterator[tuple[str, list[str]]]:
-    """An address that takes every call of Slack's API, and the bodies that came there."""
+    """An address that accepts every call of Slack's API, and the bodies that it received."""
     bodies: list[str] = []
 
     async def take(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The API as a process, for tests that are no coroutines."""
+"""The API as a process, for tests that are not coroutines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import httpx
 from services.sandbox.web_server import find_free_port
 
 PATIENCE_S = 60.0
-MANY = "1000000"  # requests a minute
+MANY = "1000000"  # requests per minute
 
 
 @dataclass
 class ServedApi:
-    """A process that serves at `base`."""
+    """An API process that serves at `base`."""
 
     base: str
     process: subprocess.Popen[bytes]
@@ -35,7 +35,8 @@ class ServedApi:
 
 @contextmanager
 def serve_api(dsn: str, **environment: str) -> Iterator[ServedApi]:
-    """Serves when it is given, ends with the context. No rate limits unless the environment says so."""
+    """Start the API; it serves inside the context, and is stopped at its end. No rate limits unless `environment` sets
+    them."""
     port = find_free_port()
     usual = {
         "PATH": os.environ["PATH"],

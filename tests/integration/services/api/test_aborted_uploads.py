@@ -1,4 +1,4 @@
-"""An upload that breaks off leaves nothing: no row, no file on disk, and no fault in the log."""
+"""An aborted upload leaves nothing: no row, no file on disk, and no error in the log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.services.conftest import Eventually, Spawn
 
 KEY = "df_1"
 HEADER = ",".join(column.heading for column in Column).encode() + b"\n"
-CONTENT = HEADER + b"".join(b"A-%d,P,D,100,1/2/2024,Kings\n" % n for n in range(200_000))  # more than memory may hold
+CONTENT = HEADER + b"".join(b"A-%d,P,D,100,1/2/2024,Kings\n" % n for n in range(200_000))  # too much for memory
 PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
 LEFT = """
 SELECT (SELECT count(*) FROM intake.simplicity_batches), (SELECT count(*) FROM intake.simplicity_files),
@@ -29,7 +29,7 @@ SELECT (SELECT count(*) FROM intake.simplicity_batches), (SELECT count(*) FROM i
 
 @asynccontextmanager
 async def half_sent(api: Api) -> AsyncIterator[socket.socket]:
-    """A connection on which more than half of the form has gone out."""
+    """A connection on which more than half of the form has been sent."""
     body_bytes = len(PART) + len(CONTENT) + len(b"\r\n--b--\r\n")
     head = (
         "POST /api/v1/intake/upload HTTP/1.1\r\nHost: api\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -44,7 +44,7 @@ async def half_sent(api: Api) -> AsyncIterator[socket.socket]:
 
 
 async def holds_a_file(api: Api) -> bool:
-    """Whether the process has a file open that has no name any more, as temporary ones have not."""
+    """True if the process has a deleted file open, as temporary files are."""
     for link in Path(f"/proc/{api.process.process.pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
             if str(link.readlink()).endswith("(deleted)"):

@@ -30,7 +30,7 @@ CHECKS = [
     response_headers_conformance,
 ]
 INTERNALS = ("Traceback", 'File "', "psycopg", "postgresql://", "dragonfly_app")
-EXAMPLES = 25  # of each operation
+EXAMPLES = 25  # per operation
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def test_the_answers_are_as_documented(api: ServedApi) -> None:
         _holds(operation, api, asked)
 
     assert len(operations) == sum(map(len, api.get("/openapi.json", **{KEY_HEADER: KEY}).json()["paths"].values()))
-    assert {200, 404, 422} <= asked  # it came as far as the handlers
+    assert {200, 404, 422} <= asked  # requests got as far as the handlers
     assert api.is_running
 
 
 def _holds(operation: Any, api: ServedApi, asked: set[int]) -> None:
-    """Each example's answer is one that the document has."""
+    """Assert that the answer to each example is one that the document has."""
 
     @settings(
         max_examples=EXAMPLES,

@@ -1,4 +1,4 @@
-"""Any bytes as a file, over the real API on a real database: an answer of ours, and all of the file or nothing."""
+"""Any bytes as a file, over the real API on a real database: a well-formed answer, and all of the file or nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "latin-1"
 
 @st.composite
 def nearly_csv(draw: st.DrawFn) -> bytes:
-    """A header of ours, perhaps spoilt, and lines that may or may not be its rows."""
+    """The expected header, perhaps damaged, and lines that may or may not be its rows."""
     delimiter = draw(DELIMITERS)
     header = delimiter.join(draw(st.permutations(HEADER.split(",")))[: draw(st.integers(4, 6))])
     lines = [delimiter.join(draw(st.lists(CELLS, max_size=8))) for _ in range(draw(st.integers(0, 5)))]
@@ -56,7 +56,7 @@ TYPES = st.sampled_from([FORM, "multipart/form-data", 'multipart/form-data; boun
 
 @dataclass
 class Client:
-    """The API in a loop of its own, for tests that are no coroutines."""
+    """The API in its own event loop, for tests that are not coroutines."""
 
     runner: asyncio.Runner
     api: httpx.AsyncClient
@@ -66,7 +66,7 @@ class Client:
         return self.runner.run(self.api.post(UPLOAD, headers=KEY, **request))
 
     def stored(self) -> tuple[int, int]:
-        """How many batches there are, and how many that have not exactly the bytes of their file."""
+        """Return the number of batches, and of those whose stored bytes differ from their file."""
         with psycopg.connect(self.dsn) as conn:
             row = conn.execute(STORED).fetchone()
             assert row

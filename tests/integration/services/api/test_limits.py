@@ -1,4 +1,4 @@
-"""Who may ask, how often, and how much: for every endpoint that the OpenAPI document has."""
+"""Keys, rate limits and size limits of every endpoint in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ LIMIT = 1000
 async def test_a_file_that_is_declared_too_large_is_refused_before_a_byte_of_it_is_read(
     open_api: OpenApi, database_urls: DatabaseUrls, beyond: int, status: int
 ) -> None:
-    """Just within the limit its body is asked for, and is none."""
+    """Just within the limit, the API asks for the body, and none follows."""
     asked = 0
 
     async def nothing() -> Any:
@@ -193,7 +193,7 @@ async def test_the_kind_of_the_form_counts_in_any_case(
             "/api/v1/intake/upload", content=body, headers=KEY | {"Content-Type": f"{kind}; boundary=x"}
         )
 
-    assert answer.status_code == 422  # it was read as far as the file
+    assert answer.status_code == 422  # the form was read as far as the file
 
 
 async def test_addresses_of_one_subscriber_share_the_limit(open_api: OpenApi, database_urls: DatabaseUrls) -> None:

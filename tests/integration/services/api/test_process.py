@@ -1,4 +1,4 @@
-"""The API as a process: how it starts, what it logs, how it lives through an outage, how it stops."""
+"""The API as a process: its start, its log, an outage of the database, and its stop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Api:
         self.base = f"http://127.0.0.1:{port}"
 
     async def health(self) -> httpx.Response | None:
-        """None while nothing listens."""
+        """Return the answer of /api/health, None while nothing listens."""
         async with httpx.AsyncClient(base_url=self.base, trust_env=False, timeout=PATIENCE_S) as client:
             try:
                 return await client.get("/api/health")
@@ -157,7 +157,7 @@ async def test_a_connection_without_a_whole_request_is_closed(spawn: Spawn, even
 
 
 async def test_no_one_gets_another_allowance_by_x_forwarded_for(spawn: Spawn, eventually: Eventually) -> None:
-    """uvicorn would take it for the caller's address where the connection comes from this machine."""
+    """uvicorn would take it for the caller's address if the connection comes from this machine."""
     api = await start_api(spawn, eventually, NOWHERE, REQUESTS_PER_MINUTE_PER_ADDRESS="20")
     async with httpx.AsyncClient(base_url=api.base, trust_env=False, timeout=PATIENCE_S) as client:
         statuses = [

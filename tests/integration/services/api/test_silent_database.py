@@ -55,7 +55,7 @@ async def test_an_upload_into_silence_is_reported_when_to_come_back(
 
 
 async def test_an_upload_that_waits_for_a_lock_is_reported_so(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
-    """The server answers, and the statement does not: that is as long for who waits."""
+    """The server answers, but the statement does not: for the client that takes as long."""
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn, open_api(database_urls.app) as api:
         await conn.execute("LOCK TABLE intake.simplicity_batches IN ACCESS EXCLUSIVE MODE")
         answer = await upload(api)

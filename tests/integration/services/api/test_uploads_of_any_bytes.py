@@ -1,4 +1,4 @@
-"""Whatever bytes are uploaded: they are stored whole or refused with a reason, and nothing breaks."""
+"""Uploads of any bytes are stored whole or refused with a reason, and nothing breaks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROUNDS = 150
 
 
 def mutated(chance: random.Random) -> bytes:
-    """A good file after some accidents, or noise below a good header."""
+    """A good file with random damage, or noise below a good header."""
     if chance.random() < 0.2:
         return HEADER + chance.randbytes(chance.randrange(400))
     content = bytearray(DEMO)
@@ -74,4 +74,4 @@ async def test_any_bytes_are_stored_whole_or_refused(
         "SELECT batch_id::text, string_agg(content, '' ORDER BY block_number) FROM intake.simplicity_files GROUP BY 1"
     )
     assert dict(await (await as_owner.execute(query)).fetchall()) == stored
-    assert 20 < len(stored) < ROUNDS - 20  # neither all nor nothing, or the accidents prove little
+    assert 20 < len(stored) < ROUNDS - 20  # neither all nor none, otherwise the damage proves little

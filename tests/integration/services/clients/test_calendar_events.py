@@ -1,4 +1,4 @@
-"""Calendars are read in a process of its own, which a hostile one ends, and each content once."""
+"""Calendars are read in a separate process, so that a hostile one ends only that, and each content once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def calendar(event: str, count: int = 1) -> bytes:
     return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test\n{events}END:VCALENDAR\n".replace("\n", "\r\n").encode()
 
 
-# A rule with no date in it: the parser looks for one until the year 9999, 5 s for each event.
+# A rule that matches no date: the parser searches until the year 9999, 5 s per event.
 ENDLESS = calendar("DTSTART:20260321T080000Z\nSUMMARY:ann\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 20)
 
 
@@ -48,7 +48,7 @@ async def test_a_calendar_that_burns_the_processor_is_refused_without_holding_th
 
     with pytest.raises(CalendarError, match="takes the processor more than 1 s: remove events that repeat"):
         await reading
-    assert longest_pause_s < 1.0  # of our own processor time
+    assert longest_pause_s < 1.0  # of this process's CPU time
     spent = os.times().children_user - before.children_user
     with pytest.raises(CalendarError, match="takes the processor more than"):
         await reader.read(ENDLESS, BERLIN, NOW)

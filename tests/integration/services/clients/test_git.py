@@ -1,4 +1,4 @@
-"""Git itself, on checkouts that are made for each test."""
+"""The real Git, on checkouts that each test makes."""
 
 from __future__ import annotations
 

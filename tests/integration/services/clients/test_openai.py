@@ -21,7 +21,7 @@ KEY = "sk-canary-key"
 
 
 class Thing(BaseModel):
-    """What is asked for."""
+    """The structured answer that the tests ask for."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -264,7 +264,7 @@ print(sorted(name for name, is_main in imported_by if is_main))
 
 
 def test_the_sdk_is_loaded_beside_the_loop_so_that_clicks_are_acknowledged_meanwhile() -> None:
-    """It takes half a second of an idle machine, and seconds of a busy one."""
+    """It takes 0.5 s on an idle machine, and seconds on a busy one."""
     ended = subprocess.run([sys.executable, "-c", IMPORTED_BY], check=False, capture_output=True, text=True)
 
     assert (ended.stdout.strip(), ended.returncode) == ("[]", 0), ended.stderr

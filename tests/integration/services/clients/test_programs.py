@@ -17,13 +17,13 @@ SLOW = "exec 9> {open}; echo on > {started}; sleep 600 & wait"  # the child hold
 
 
 def wait_for(started: Path) -> None:
-    """Nothing else happens meanwhile: the loop stands still."""
+    """Block the event loop until the program has started: nothing else happens meanwhile."""
     while not (started.exists() and started.read_text()):
         time.sleep(0.01)
 
 
 def is_held(reader: int) -> bool:
-    """Whether a process has its other end."""
+    """True if a process has the other end of this pipe open."""
     try:
         return os.read(reader, 1) != b""
     except BlockingIOError:
@@ -55,14 +55,14 @@ async def test_cancelled_call_leaves_neither_the_program_nor_its_children(tmp_pa
 
     assert call.cancelled()
     async with asyncio.timeout(20):
-        while is_held(reader):  # the kernel ends what was killed a moment later
+        while is_held(reader):  # the kernel ends a killed process a moment later
             await asyncio.sleep(0.01)
     os.close(reader)
 
 
 @pytest.mark.parametrize("is_starting", [True, False], ids=["while it starts", "while it runs"])
 async def test_call_that_is_cancelled_again_waits_all_the_same_for_what_it_killed(is_starting: bool) -> None:
-    """A transport that is left open is told of when it is collected, in whatever runs then."""
+    """A transport that is left open is reported when it is collected, in a later test."""
     reported: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -80,7 +80,7 @@ async def test_call_that_is_cancelled_again_waits_all_the_same_for_what_it_kille
 
 
 def test_loop_that_ends_while_a_program_is_killed_leaves_no_transport_open() -> None:
-    """Its end cancels every task, also the one that waits for what was killed."""
+    """Its end cancels every task, also the one that waits for the killed program."""
     reported: list[str] = []
 
     async def begin(turns: int) -> None:

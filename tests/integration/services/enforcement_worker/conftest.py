@@ -25,7 +25,7 @@ async def server() -> AsyncIterator[OpenAIServer]:
 
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """What a worker has: sessions as dragonfly_app."""
+    """A pool like a worker's: sessions as dragonfly_app."""
     database = Database.connect_lazily(
         Secret(database_urls.app), application_name="dragonfly-test", max_size=2, timeout_s=60.0
     )
@@ -35,7 +35,8 @@ async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def store_batch(as_owner: Connection) -> StoreBatch:
-    """Stores a batch of judgments that were taken in on 1 December 2025; each is `{column: value}`, rest made up."""
+    """Stores a batch of judgments taken in on 1 December 2025; each is `{column: value}`, the other columns are made
+    up."""
 
     async def store(*judgments: Mapping[str, Any]) -> str:
         cursor = await as_owner.execute(

@@ -40,7 +40,7 @@ def review_job() -> ClaimedJob:
 
 @pytest.fixture
 async def assessed(database: Database, store_batch: StoreBatch) -> None:
-    """Two judgments, A and B, reckoned today."""
+    """Two judgments, A and B, assessed today."""
     batch_id = await store_batch({"case_number": "A"}, {"case_number": "B"})
     await assess_batch(job_for(batch_id), database, why_no_memos="no key")
 
@@ -114,7 +114,7 @@ async def test_review_is_queued_once_by_several_workers(database: Database, as_o
 
     assert before == [(0,)]
     [(count,)] = await rows(as_owner, jobs)
-    assert count in (1, 2)  # two when the hour ends meanwhile
+    assert count in (1, 2)  # two if the hour ends in between
 
 
 @pytest.mark.usefixtures("assessed")
@@ -122,7 +122,7 @@ async def test_review_queues_one_next_job_for_the_rest(database: Database, as_ow
     await as_owner.execute(MAKE_DUE.encode())
     job = review_job()
 
-    for _ in range(2):  # a job that is repeated after a crash
+    for _ in range(2):  # a job repeated after a crash
         await review_due(job, database, pages=1)
         await as_owner.execute(MAKE_DUE.encode())
 

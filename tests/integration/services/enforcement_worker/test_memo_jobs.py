@@ -1,4 +1,4 @@
-"""The memos that a job has written by a local server that speaks OpenAI's API."""
+"""The memos of a job, written by a local server that speaks OpenAI's API."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from tests.openai_server import GOOD_MEMO, OpenAIServer, Posted, response
 from tests.outside import until
 
 PRICES = Prices(Decimal("0.15"), Decimal("0.60"))
-AMOUNTS = ("500.00", "1500.00", "3000.00", "7000.00", "15000.00", "50000.00", "500000.00")  # each in a band of its own
+AMOUNTS = ("500.00", "1500.00", "3000.00", "7000.00", "15000.00", "50000.00", "500000.00")  # each in its own band
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture
 async def run(database: Database, server: OpenAIServer) -> AsyncIterator[Run]:
-    """Assesses the batch and handles a job for its memos, asking the local server: what came of that one."""
+    """`await run(batch_id, …)`: assesses the batch and handles a job for its memos with the local server; returns its
+    result."""
     clients = []
 
     async def run_job(
@@ -110,7 +111,7 @@ async def test_no_one_is_asked_twice_for_the_same_memo(run: Run, store_batch: St
 async def test_nothing_of_a_person_or_a_case_reaches_the_service(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    """Planted in every column that a judgment has, and in its payment's reference; its figures too."""
+    """Planted in every column of a judgment and in its payment's reference; its figures too."""
     planted = ("CANARYNUMBER", "CANARYPLAINTIFF", "CANARYDEFENDANT", "CANARYCOUNTY", "CANARYREFERENCE")
     batch_id = await store_batch(
         {
@@ -227,7 +228,7 @@ async def test_memos_that_came_before_it_failed_are_kept_and_the_rest_asked_for_
 async def test_a_repeated_job_has_what_is_left_of_its_budget(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    """Three questions of 0.00012 dollars each were answered before it failed; the next may cost up to 0.0008."""
+    """Three questions of 0.00012 USD each were answered before it failed; the next may cost up to 0.0008 USD."""
     server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
     batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
     query = "INSERT INTO ops.job_queue (job_type) VALUES ('enforcement_memos') RETURNING id::text"
@@ -256,7 +257,7 @@ async def test_concurrent_requests_stay_within_the_limit(
 async def test_stops_asking_before_the_budget_is_exceeded(
     run: Run, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    """Each question may cost up to about 0.0008 dollars, and costs 0.00012."""
+    """Each question may cost up to about 0.0008 USD, and costs 0.00012 USD."""
     result = await run(
         await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1, budget_usd="0.00110"
     )
@@ -294,14 +295,14 @@ async def test_a_memo_that_another_worker_asks_for_is_left_to_it(
 
 
 LATE = Posted(response(json.dumps(GOOD_MEMO)), after_s=60)
-TWO_QUESTIONS = "0.0017"  # each may cost up to about 0.0008 dollars
+TWO_QUESTIONS = "0.0017"  # each may cost up to about 0.0008 USD
 
 
 @pytest.mark.parametrize("max_retries", [0, 2])
 async def test_a_service_that_answers_too_late_is_never_asked_beyond_the_budget(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer, max_retries: int
 ) -> None:
-    """It may want money for each of them, so no timeout gives anything of the budget back, at whatever attempt."""
+    """It may charge for each of them, so no timeout returns anything to the budget, at any attempt."""
     server.speak = lambda _: LATE
     batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
     job_id = await queued(as_owner)
@@ -352,7 +353,7 @@ async def test_refused_model_calls_cost_nothing(
 async def test_a_question_that_the_service_refuses_costs_only_its_own_memo(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    """Its content filter, say: the same words are refused each time, and the others are not."""
+    """A content filter, for example, refuses the same words each time, and no others."""
     good = Posted(response(json.dumps(GOOD_MEMO)))
     server.speak = lambda _: Posted({}, status=400) if len(server.requests) == 2 else good
 

@@ -1,4 +1,4 @@
-"""The worker as it runs on Railway, told everything by its environment."""
+"""The worker as it runs on Railway, configured only by its environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def queue_job(conn: Connection, batch_id: str) -> None:
 
 
 async def results(conn: Connection, eventually: Eventually, *, jobs: int) -> dict[str, dict[str, Any]]:
-    """`{job type: result}`, once so many jobs are completed and no other is left."""
+    """Return `{job type: result}`, once so many jobs are completed."""
     query = "SELECT job_type, result FROM ops.job_queue WHERE status = 'completed'"
 
     async def are_done() -> bool:

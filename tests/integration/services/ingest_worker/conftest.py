@@ -26,7 +26,7 @@ def good_lines(count: int) -> list[str]:
 async def store_batch(
     database: Database, lines: Sequence[str], *, header: str = HEADER, source_system: str = SOURCE_SYSTEM
 ) -> str:
-    """A batch of these lines below a header, with its job."""
+    """Store a batch of these lines below a header, with its job; return its id."""
     content = "\n".join([header, *lines]).encode()
     async with database.transaction(timeout_s=30) as conn:
         batch_id = await insert_batch(
@@ -46,7 +46,7 @@ async def store_batch(
 
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """As the API and the workers use it."""
+    """A pool like that of the API and the workers."""
     database = Database.connect_lazily(Secret(database_urls.app), application_name="dragonfly-test", timeout_s=60.0)
     yield database
     await database.close()

@@ -1,4 +1,4 @@
-"""Files as spreadsheets and offices leave them, from the upload to what is stored. All made up."""
+"""Files as spreadsheets and offices produce them, from the upload to the stored rows. All made up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def take_in(
 
 
 async def take_in_case(database: Database, name: str) -> tuple[int, int]:
-    """How many rows of the file passed, and how many failed."""
+    """Take the file in; return the number of rows that passed, and of rows that failed."""
     _, result = await take_in(database, (CASES / f"{name}.csv").read_bytes())
     return int(str(result["validated"])), int(str(result["failed"]))
 

@@ -1,4 +1,4 @@
-"""One batch, in this process: what is stored of it, however often and by how many it is taken up."""
+"""One batch, in this process: the stored rows are the same however often and by however many workers it is taken."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def ingest(database: Database, batch_id: str) -> dict[str, object]:
 
 
 async def counts(conn: Connection) -> tuple[int, int, int]:
-    """Rows, judgments and blocks of files that are stored."""
+    """Return the number of stored rows, judgments and blocks of files."""
     row = await (await conn.execute(COUNTS)).fetchone()
     assert row
     return (row[0], row[1], row[2])

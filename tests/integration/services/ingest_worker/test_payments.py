@@ -1,4 +1,4 @@
-"""A file of payments, in this process: each is stored once, on its case, and what is none is kept with its reason."""
+"""A file of payments, in this process: each is stored once, on its case; other rows are kept with the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 async def three_cases(database: Database) -> None:
-    """C-1 to C-3, in Kings."""
+    """The cases C-1 to C-3, in Kings."""
     await ingest(database, await store_batch(database, good_lines(3)))
 
 
@@ -73,8 +73,8 @@ async def test_rows_that_are_no_payments_are_kept_with_their_reasons(database: D
     lines = [
         "C-1,Kings,5,3/1/2025,R-1",
         "C-9,Kings,5,3/1/2025,R-1",  # no such case
-        "C-1,Queens,5,3/1/2025,R-1",  # it has another county
-        "C-1,Kings,6,3/1/2025,R-1",  # the same reference for something else
+        "C-1,Queens,5,3/1/2025,R-1",  # the case is in another county
+        "C-1,Kings,6,3/1/2025,R-1",  # the same reference for another amount
         "C-1,Kings,,3/1/2025,R-2",
     ]
 
@@ -107,7 +107,7 @@ async def test_a_payment_whose_case_comes_later_is_stored_when_it_is_sent_again(
 
 @pytest.mark.usefixtures("three_cases")
 async def test_two_workers_on_one_file_of_payments_double_nothing(database: Database, as_owner: Connection) -> None:
-    lines = [f"C-{n % 4},Kings,5,3/1/2025,R-{n}" for n in range(ROWS + 100)]  # C-0 is not known
+    lines = [f"C-{n % 4},Kings,5,3/1/2025,R-{n}" for n in range(ROWS + 100)]  # C-0 is unknown
     batch_id = await store_batch(database, lines, header=HEADER, source_system="payments")
 
     ended = await asyncio.gather(*(ingest(database, batch_id) for _ in range(2)), return_exceptions=True)

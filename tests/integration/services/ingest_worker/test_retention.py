@@ -1,4 +1,4 @@
-"""What the ingest worker deletes, and what it leaves, on a real database."""
+"""The ingest worker deletes old rows, and only those, on a real database."""
 
 from __future__ import annotations
 

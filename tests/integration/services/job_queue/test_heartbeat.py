@@ -1,4 +1,4 @@
-"""What a beat says of the sessions that the jobs use."""
+"""The heartbeat's report about the sessions that the jobs use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def test_a_beat_reports_whether_the_jobs_reach_the_database(
     works: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for limit in ("TIMEOUT_S", "PROBE_TIMEOUT_S"):  # a busy machine takes its time
+    for limit in ("TIMEOUT_S", "PROBE_TIMEOUT_S"):  # a busy machine is slow
         monkeypatch.setattr(f"services.job_queue.heartbeat.{limit}", PATIENCE_S)
     nowhere = f"postgresql://u:p@127.0.0.1:{unused_tcp_port}/d"
     own, of_the_jobs = (

@@ -106,7 +106,7 @@ async def test_forgets_workers_that_are_long_gone(
 async def test_names_the_job_that_it_works_on(
     spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
 ) -> None:
-    """The job waits for a lock that the test holds, while the worker goes on beating."""
+    """The job waits for a lock that the test holds, while the worker keeps sending heartbeats."""
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
         await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")
         worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, HEARTBEAT_EVERY_S="0.2")
@@ -386,7 +386,7 @@ async def test_reports_everything_that_is_wrong_with_its_environment(spawn: Spaw
 async def test_a_killed_workers_job_is_done_by_another_one_although_its_lock_is_young(
     spawn: Spawn, database_urls: DatabaseUrls, eventually: Eventually
 ) -> None:
-    """`kill -9` in the middle of a statement, which the server goes on with: that session is no sign of life."""
+    """`kill -9` in the middle of a statement, which the server continues: that session is no sign of life."""
     quick = {"HEARTBEAT_EVERY_S": "0.2", "GONE_AFTER_S": "1", "REAP_EVERY_S": "0.2"}
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
         await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")

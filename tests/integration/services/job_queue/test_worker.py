@@ -1,4 +1,4 @@
-"""The worker's loop in this process, on a line to a real Postgres that loses, or keeps back, single answers."""
+"""The worker's loop in this process, connected to a real Postgres that loses or delays single answers."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Work = Callable[..., contextlib.AbstractAsyncContextManager[WorkerLoop]]
 
 @dataclass
 class Jobs:
-    """Each attempt is noted in `begun`, and ends with `result` once it may. `(job id, attempts)` names it.
+    """A handler of jobs: notes each attempt in `begun` as `(job id, attempts)`, and ends it with `result` once it may.
 
-    `query`: run at its end.
+    `query`: executed at the end of an attempt.
     """
 
     result: Result = field(default_factory=dict)
@@ -72,10 +72,10 @@ async def line(database_urls: DatabaseUrls) -> AsyncIterator[Line]:
 
 @pytest.fixture
 def work(line: Line, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Work:
-    """The loop at work on the other end of `line`; keywords are settings. It is stopped at the end."""
+    """Runs the loop on the other end of `line`; keywords are settings. It is stopped at the end."""
     monkeypatch.setattr("services.process.FIRST_RETRY_S", 0.01)
     monkeypatch.setattr("services.process.LONGEST_RETRY_S", 0.02)
-    monkeypatch.setattr("services.job_queue.worker.TIMEOUT_S", PATIENCE_S)  # an answer kept back is late, not lost
+    monkeypatch.setattr("services.job_queue.worker.TIMEOUT_S", PATIENCE_S)  # a delayed answer is late, not lost
     caplog.set_level("INFO")
 
     @contextlib.asynccontextmanager
@@ -113,7 +113,7 @@ async def queue_job(conn: Connection) -> str:
 
 
 async def states(conn: Connection) -> dict[str, tuple[str, int]]:
-    """`{job id: (status, attempts)}`."""
+    """Return `{job id: (status, attempts)}`."""
     return {row[0]: row[1:] for row in await (await conn.execute(STATES)).fetchall()}
 
 
@@ -124,7 +124,7 @@ async def all_completed(conn: Connection) -> bool:
 async def test_a_job_whose_claim_has_yet_to_be_answered_is_not_handed_back(
     work: Work, line: Line, jobs: Jobs, as_app: Connection, eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One lane claims it, and the answer takes its time; meanwhile another lane is back from an outage."""
+    """One lane claims it, and the answer is slow; meanwhile another lane recovers from an outage."""
     async with work(concurrency=2):
         first, second = await queue_job(as_app), await queue_job(as_app)
         await until(lambda: len(jobs.begun) == 2)
@@ -254,7 +254,7 @@ async def test_an_outcome_does_not_end_the_next_attempt_at_the_job(
 async def test_a_result_that_cannot_be_stored_is_a_failure(
     work: Work, jobs: Jobs, as_app: Connection, eventually: Eventually
 ) -> None:
-    jobs.result = {"text": "\0"}  # no jsonb
+    jobs.result = {"text": "\0"}  # not valid in jsonb
     async with work():
         job = await queue_job(as_app)
         jobs.end(job)
@@ -266,7 +266,7 @@ async def test_a_result_that_cannot_be_stored_is_a_failure(
 
 
 async def _give_it_a_chance(wrong: Callable[[], bool]) -> None:
-    """A second for what must not happen."""
+    """Wait 1 s for something that must not happen."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1):
             while not wrong():
@@ -285,7 +285,7 @@ END_SESSIONS = (
 
 
 async def set_read_only(conn: Connection, value: str) -> None:
-    """For sessions that begin from now on, so the worker's are ended."""
+    """Set the default for new sessions, and end the worker's."""
     await conn.execute(sql.SQL(READ_ONLY).format(sql.Identifier(conn.info.dbname), sql.Identifier(value)))
     await conn.execute(END_SESSIONS)
 
@@ -293,7 +293,7 @@ async def set_read_only(conn: Connection, value: str) -> None:
 async def test_a_database_that_takes_no_writes_is_waited_for_and_no_attempt_is_lost(
     work: Work, jobs: Jobs, as_app: Connection, as_superuser: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Longer than a crash loop would last: more refused claims than failures that end a worker."""
+    """For longer than a crash loop would last: more refused claims than failures that end a worker."""
     async with work() as loop:
         await set_read_only(as_superuser, "on")
         await until(lambda: loop._refusals > 2 * CRASH_LOOP_AFTER)
@@ -311,13 +311,13 @@ async def test_a_database_that_takes_no_writes_is_waited_for_and_no_attempt_is_l
 
     assert await states(as_app) == {job_id: ("completed", 1)}
     for line in ("claim_pending_job: the database is read-only", refused):
-        assert caplog.messages.count(line) <= 2  # once for each time that it began
+        assert caplog.messages.count(line) <= 2  # once per beginning
 
 
 async def test_a_job_that_the_full_disk_fails_is_handed_back_and_done_later(
     work: Work, jobs: Jobs, as_app: Connection, as_owner: Connection, eventually: Eventually
 ) -> None:
-    """A claim rewrites a row in place, which works on a full disk; what the job stores does not."""
+    """A claim rewrites a row in place, which works on a full disk; storing the job's result does not."""
     await as_owner.execute(FULL)
     jobs.query = "SELECT public.store()"
     async with work() as loop:
@@ -341,14 +341,14 @@ GRANT EXECUTE ON FUNCTION public.store() TO PUBLIC
 async def test_a_late_outcome_does_not_end_a_later_claim_of_the_same_attempt(
     work: Work, jobs: Jobs, as_app: Connection, as_owner: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Handed back, it was claimed again by the same worker: the attempt has the same number, the claim has not."""
+    """Handed back, it was claimed again by the same worker: the attempt has the same number, but not the claim."""
     async with work(concurrency=2, reap_every_s=600.0) as loop:
         job = await queue_job(as_app)
         await until(lambda: len(jobs.begun) == 1)
         await worker.finish_job(as_app, job_id=job, status="pending")
         await until(lambda: len(loop.state.claims) == 2)
 
-        jobs.end(job)  # both lanes: the former claim's outcome comes first
+        jobs.end(job)  # in both lanes: the outcome of the former claim comes first
         await until(lambda: f"update_job_status: job {job} -> no longer ours, left alone" in caplog.messages)
         await until(lambda: f"update_job_status: job {job} -> completed" in caplog.messages)
 

@@ -1,4 +1,4 @@
-"""The sandbox's OpenAI, asked by our own client as the enforcement worker asks it."""
+"""The sandbox's OpenAI, called by the product's own client as the enforcement worker calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A website open beside the demo cannot drive it, whatever name it gives to this machine."""
+"""A website in the same browser cannot control the demo, by any name for this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATHS = ("/", "/control/slack/sent", "/control/railway", "/page/panel", "/slack/
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    """One for all requests: building its routes costs far more than any answer."""
+    """One app for all requests: building its routes takes far longer than any answer."""
     folder = tmp_path_factory.mktemp("railway")
     railway = LocalRailway([], directory=folder, working_directory=folder, token="t")
     return build_app(Workspace(), railway, Phones(), Database(), Bot(), [])

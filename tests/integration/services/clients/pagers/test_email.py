@@ -1,4 +1,4 @@
-"""An e-mail is handed to a real SMTP server, once, encrypted where a password is on its way."""
+"""An e-mail is handed to a real SMTP server, once, encrypted when a password is sent."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_server_that_does_not_answer_may_have_taken_it(mailbox: Mailbox) -
 
 @pytest.mark.parametrize("goodbye", [None, b"", b"what?\r\n", b"421 too busy\r\n"])
 async def test_mail_that_was_taken_is_sent_however_the_server_ends(goodbye: bytes | None) -> None:
-    """None: it says nothing more, and keeps the line open. What is lost is sent again, and rings again."""
+    """None: the server says no more and keeps the connection open. A lost e-mail is sent again, and rings again."""
     over = asyncio.Event()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""A pager is rung once for each page, and says itself whether another try helps."""
+"""A pager is called once per page, and its answer decides whether another try helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of runs, approvals and the audit log share."""
+"""Shared fixtures of the tests of runs, approvals and the audit log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ StartRun = Callable[..., Awaitable[int]]
 
 @pytest.fixture(params=["direct", "through a transaction pooler"])
 async def database(request: pytest.FixtureRequest, database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """As many sessions as several replicas have together."""
+    """A pool with as many sessions as several replicas have together."""
     dsn = database_urls.bot
     if request.param != "direct":
         dsn = request.getfixturevalue("pooled")(dsn)
@@ -53,7 +53,7 @@ async def database(request: pytest.FixtureRequest, database_urls: DatabaseUrls) 
 
 @pytest.fixture
 def new_run() -> NewRun:
-    """A run of two steps on the API that needed no approval."""
+    """A run with two steps on the API that needed no approval."""
     return NEW
 
 

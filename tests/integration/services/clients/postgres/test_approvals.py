@@ -1,4 +1,4 @@
-"""Decisions about a run: one a person, only on what waits, and one approval however many decide at once."""
+"""Decisions about a run: one per person, only while it waits, and one approval however many decide at once."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_decide_does_nothing_when_the_run_does_not_exist(as_bot: Connectio
 
 
 async def approve(database: Database, run_id: int, person: Person) -> tuple[bool, bool]:
-    """What a replica does with a click, in one transaction: (decision recorded, run approved by it)."""
+    """Decide as a replica does on a click, in one transaction; return (decision recorded, run approved by it)."""
     async with database.transaction() as conn:
         recorded = await decide(conn, run_id, person)
         run, decisions = await runs.read_run(conn, run_id), await approvals.list_decisions(conn, run_id)
@@ -120,7 +120,7 @@ async def test_a_double_click_on_two_replicas_is_one_decision(database: Database
 
 
 async def test_the_table_itself_takes_no_decision_on_an_expired_request(as_bot: Connection, file_run: FileRun) -> None:
-    """Whatever query comes: the trigger is the last guard."""
+    """For any query: the trigger is the last guard."""
     run_id = await file_run(as_bot, state=RunState.AWAITING_APPROVAL, approvals_needed=1, expires_at_s=0.01)
     await asyncio.sleep(0.05)
     insert = (

@@ -1,4 +1,4 @@
-"""Jobs go back into the queue when they failed or lost their worker, and never from a worker that lives."""
+"""Jobs return to the queue if they failed or lost their worker, and never from a live worker."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ async def hashes(as_bot: Connection) -> list[str]:
 
 @pytest.fixture
 async def tamperer(as_owner: Connection) -> Connection:
-    """A superuser who has switched the guards off."""
+    """A superuser who has disabled the triggers."""
     for table in ("audit", "audit_head"):
         await as_owner.execute(f"ALTER TABLE chatops.{table} DISABLE TRIGGER USER")
     return as_owner
@@ -141,7 +141,7 @@ async def test_a_cut_off_end_whose_head_was_turned_back_too_does_not_have_the_ha
     await tamperer.execute("DELETE FROM chatops.audit WHERE seq > 3")
     await tamperer.execute("UPDATE chatops.audit_head SET seq = 3, hash = %s", (hashes[2],))
 
-    assert (await verify_audit(as_bot)).ok  # nothing inside the database can tell
+    assert (await verify_audit(as_bot)).ok  # nothing inside the database can detect it
     assert (await verify_audit(as_bot, remembered=hashes[2][:12])).ok
     report = await verify_audit(as_bot, remembered=hashes[4][:12])
     assert (report.ok, report.first_bad_seq) == (False, None)

@@ -1,4 +1,4 @@
-"""Texts that others wrote leave the database bounded: what they store costs the bot no memory without a limit."""
+"""Texts written by others leave the database truncated, so that they cannot cost the bot unlimited memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.clients.postgres.queries import DIALECTS, SQL
 from services.domain.systems import RUNBOOK
 
 OF_OTHERS = ("ops", "intake", "enforcement", "public", "supabase_migrations")
-OF_THE_APP = {topic for topics in APP_RIGHTS.values() for topic in topics}  # who reads these wrote them
+OF_THE_APP = {topic for topics in APP_RIGHTS.values() for topic in topics}  # their readers wrote them
 QUERIES = {**SQL, **DIALECTS["runbook"]}
 
 LONG = "x" * 100_000
@@ -47,14 +47,14 @@ PARAMETERS: dict[str, Any] = {
     "schemas": ["ops"],
     "roles": ["dragonfly_app"],
 }
-# These return no text of a table's rows: names of the catalogue (63 bytes each), ids, counts.
+# These return no text of a table's rows: names from the catalog (63 bytes each), ids, counts.
 CATALOG = {"read_server", "list_session_roles", "read_connection_use"}
 FIND_NO_TEXT = {"list_exposures", "list_hidden_tables", "list_lock_waits", "requeue_jobs", "remove_golden_batch"}
 READS = sorted({*DIALECTS["runbook"], *CATALOG, "list_migrations"} - FIND_NO_TEXT)
 
 
 async def plant_long_texts(conn: Connection, as_app: Connection) -> None:
-    """A row in each operated table whose texts are long, as one finds them where nothing checks what is stored."""
+    """Store one row with long texts in each operated table, as happens where nothing limits them."""
     await conn.execute(
         """
         DO $$ DECLARE one record; BEGIN
@@ -113,7 +113,7 @@ async def test_named_query_returns_no_value_longer_than_its_limit(
     await plant_long_texts(as_owner, as_app)
 
     parameters = PARAMETERS if PLACEHOLDER.search(QUERIES[name]) else None
-    if name == "list_unclaimed":  # returns the types that are not among those given
+    if name == "list_unclaimed":  # returns the types that are not among the given ones
         parameters = {"job_types": ["ingest_csv"]}
     rows = await (await as_bot.execute(QUERIES[name], parameters)).fetchall()
 
@@ -142,10 +142,10 @@ async def test_every_query_of_the_bot_bounds_text_columns_of_others(as_owner: Co
 
 
 def _columns(conn: Connection, statement: str) -> list[tuple[str, int, int]]:
-    """(name, type, table it is taken from as it is, or 0) of each column that the statement gives."""
+    """Return (name, type, table that it is read from, or 0) of each column that the statement returns."""
     prepared = conn.pgconn.prepare(b"", PLACEHOLDER.sub("NULL", statement).encode())
     if prepared.status != psycopg.pq.ExecStatus.COMMAND_OK:
-        return []  # several statements, or ones for a table that is made by the one before: they give no rows
+        return []  # several statements, or one for a table that an earlier one makes: no rows
     result = conn.pgconn.describe_prepared(b"")
     return [
         ((result.fname(one) or b"").decode(), result.ftype(one), result.ftable(one)) for one in range(result.nfields)

@@ -1,4 +1,4 @@
-"""The database's clock steps back: whatever was stored as "not before" or "until" lasts no longer than it ever may."""
+"""The database's clock steps back: a stored "not before" or "until" lasts no longer than its maximum."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def claim(database: Database, owner: str) -> bool:
 
 
 async def step_claims(database: Database, by: timedelta) -> None:
-    """What claims look like once the database's clock has stepped back by so much."""
+    """Change the claims as if the database's clock had stepped back by so much."""
     async with database.transaction() as conn:
         await conn.execute("UPDATE chatops.deliveries SET claimed_until = claimed_until + %s", (by,))
 
@@ -30,7 +30,7 @@ async def test_a_delivery_of_a_dead_replica_is_taken_after_its_claim_at_most(dat
     assert await claim(database, "dead")
     await step_claims(database, STEP)
 
-    assert not await claim(database, "next")  # its owner may still be at work
+    assert not await claim(database, "next")  # its owner may still be working
 
     async with database.read() as conn:
         state = await deliveries.read_delivery(conn, key="k")

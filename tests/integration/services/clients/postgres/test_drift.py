@@ -14,7 +14,7 @@ from tests.conftest import DatabaseUrls
 
 
 async def drift_of(urls: DatabaseUrls) -> SchemaDrift:
-    """Read in a read-only transaction, as the commands do."""
+    """Read the drift in a read-only transaction, as the commands do."""
     database = Database.connect_lazily(Secret(urls.bot), application_name="test", timeout_s=60.0)
     try:
         async with database.read() as conn:

@@ -1,4 +1,4 @@
-"""Incidents as the bot writes them: taken on, ended, called for, each change once and never after the end."""
+"""Incidents as the bot stores them: acknowledged, resolved, paged for; each change once and never after the end."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ async def test_of_a_resolve_and_an_acknowledgement_in_the_same_instant_the_resol
 
 
 async def test_of_a_resolve_and_a_page_in_the_same_instant_none_is_after_the_other(database: Database) -> None:
-    """A page that was written was written before the resolve, which then sees it."""
+    """A page that was stored was stored before the resolve, which then sees it."""
     async with database.transaction() as conn:
         numbers = [await incidents.create_incident(conn, NEW) for _ in range(50)]
 

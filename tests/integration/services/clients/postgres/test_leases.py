@@ -40,14 +40,14 @@ async def test_renewal_keeps_the_epoch(database: Database) -> None:
 
 
 async def until_s(database: Database) -> float:
-    """Seconds until the lease ends, by the database's clock."""
+    """Return the seconds until the lease ends, by the database's clock."""
     async with database.read() as conn:
         cur = await conn.execute("SELECT extract(epoch FROM until - clock_timestamp())::float8 FROM chatops.leases")
         return float((await cur.fetchall())[0][0])
 
 
 async def step_clock(database: Database, by: timedelta) -> None:
-    """What the lease looks like once the database's clock has stepped by so much."""
+    """Change the lease as if the database's clock had stepped by so much."""
     async with database.transaction() as conn:
         await conn.execute("UPDATE chatops.leases SET until = until - %s", (by,))
 
@@ -78,7 +78,7 @@ async def test_clock_that_steps_back_makes_no_lease_longer(database: Database) -
     await take(database, "a", LONG)
     await step_clock(database, timedelta(minutes=-15))
 
-    assert await take(database, "b", LONG) is None  # its owner may still count on the whole of it
+    assert await take(database, "b", LONG) is None  # its owner may still rely on all of it
     assert 30 < await until_s(database) <= 60
 
     await step_clock(database, LONG)

@@ -1,4 +1,4 @@
-"""Hearing of changes."""
+"""Wake-ups by LISTEN and NOTIFY."""
 
 from __future__ import annotations
 

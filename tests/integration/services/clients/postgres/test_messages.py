@@ -1,4 +1,4 @@
-"""What is sent first, and that it costs the same however much was sent before."""
+"""The order in which messages are sent, and that its cost does not grow with the messages already sent."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_outbox_leaves_out_the_rate_limited_kind(database: Database) -> No
 
 
 async def test_what_is_new_is_listed_one_per_channel(database: Database) -> None:
-    """Behind 40 pages to one person, of whom Slack takes one per second, a page in the channel waited 36 s."""
+    """Behind 40 pages to one person, of which Slack takes 1/s, a page in the channel waited 36 s."""
     async with database.transaction() as conn:
         for channel, count in (("U1", 40), ("U2", 40), ("c", 2)):
             for number in range(count):
@@ -74,7 +74,7 @@ async def test_what_is_new_is_listed_one_per_channel(database: Database) -> None
             await store(conn, f"edited {number}", priority=0, is_posted=True)
 
         assert await due(conn, OutboxQueue.PAGES) == ["U1:00", "U2:00", "c:00"]
-        assert len(await due(conn, OutboxQueue.REST)) == 3  # edits wait for no pace
+        assert len(await due(conn, OutboxQueue.REST)) == 3  # edits do not wait for the pace
 
 
 async def test_only_a_page_that_slack_never_saw_is_waited_for(database: Database) -> None:

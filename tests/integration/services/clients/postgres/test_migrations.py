@@ -221,7 +221,7 @@ async def test_tables_that_our_files_made_are_migrated_further(
 
 @pytest.fixture
 def two_folders(tmp_path: Path) -> Path:
-    """The bot's part comes between two files of the operated system."""
+    """The bot's migration comes between two of the operated system."""
     for folder, name, content in (
         ("operated", "20260101000000_first", FIRST),
         ("chatops", "20260102000000_own", "CREATE TABLE chatops.own (id integer);"),
@@ -261,7 +261,7 @@ async def test_migrations_recorded_by_a_former_release_are_not_applied_again(
     await migrate(Secret(empty_database_urls.owner), directory=former)
 
     outcome = await migrate(Secret(empty_database_urls.owner), directory=two_folders)
-    again = await migrate(Secret(empty_database_urls.owner), directory=former)  # an old deployment that is brought back
+    again = await migrate(Secret(empty_database_urls.owner), directory=former)  # an old deployment, rolled back to
 
     assert (outcome.applied, again.applied) == ((), ())
     assert await rows(empty_database_urls.owner, OWN) == [("20260102000000",)]

@@ -1,4 +1,4 @@
-"""Rolling a migration back: the prepared file only, from the head only, whole or not at all."""
+"""Rolling a migration back: only the prepared file, only from the head, whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 
 FIRST, SECOND = "20260101000000", "20260102000000"
-# What migrations make, as far as a rollback has to take it away.
+# Objects that migrations create and a rollback has to remove.
 CATALOGUE = """
 WITH ours AS (
     SELECT oid FROM pg_namespace WHERE nspname IN ('chatops', 'enforcement', 'intake', 'ops', 'public')
@@ -55,7 +55,7 @@ async def versions(dsn: str) -> list[object]:
 
 @pytest.fixture
 async def owner(empty_database_urls: DatabaseUrls, tmp_path: Path) -> str:
-    """A database with two migrations of ours, the second of which can be rolled back."""
+    """The DSN of a database with two migrations, the second of which can be rolled back."""
     for number, version in enumerate((FIRST, SECOND)):
         (tmp_path / f"{version}_t{number}.sql").write_text(f"CREATE TABLE public.t{number} (id integer);")
     (tmp_path / "rollbacks").mkdir()

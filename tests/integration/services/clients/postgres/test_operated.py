@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 
 async def run_job(conn: Connection, worker: str) -> str:
-    """A job in processing, claimed by this worker."""
+    """Queue a job and claim it as this worker; return its id."""
     await queue_job(conn, job_type="a", payload={"name": "Jane Roe"}, max_attempts=1)
     [job] = await claim_jobs(conn, worker_id=worker, job_types=["a"])
     return job.id
@@ -98,7 +98,7 @@ async def test_the_oldest_due_job_is_found_in_every_type_and_priority(as_owner: 
     assert [job.id for job in oldest] == [ids[-4], ids[-3], ids[-2]]
     assert (snapshot.pending, snapshot.oldest_pending_at) == (7, oldest[0].waiting_since)
     assert list(due) == ["b", "a"]
-    assert due["a"] > oldest[2].waiting_since  # of type a the most urgent is claimed next, not the oldest
+    assert due["a"] > oldest[2].waiting_since  # of type a the most urgent job is claimed next, not the oldest
     assert await operated.list_unclaimed(as_bot, job_types=["a", "c"]) == {"b": oldest[0].waiting_since}
     assert await operated.list_unclaimed(as_bot, job_types=["a", "b", "c"]) == {}
 

@@ -1,4 +1,4 @@
-"""What a change should know, as the bot's own role."""
+"""Facts that a change needs, read as the bot's own role."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def test_jobs_are_counted_by_when_they_ended_and_each_span_has_its_answer(
     as_owner: Connection, as_bot: Connection
 ) -> None:
     ends = [
-        ("completed", NOON),  # the begin belongs to a span
-        ("completed", NOON + HOUR),  # the end belongs to the next
+        ("completed", NOON),  # a span includes its beginning
+        ("completed", NOON + HOUR),  # its end belongs to the next span
         ("failed", NOON + HOUR / 2),
         ("pending", NOON),
     ]
@@ -44,5 +44,5 @@ async def test_connection_use_counts_sessions_of_every_role(as_bot: Connection, 
     async with await psycopg.AsyncConnection.connect(database_urls.superuser):
         use = await read_connection_use(as_bot)
 
-    assert 2 <= use.used < use.limit  # ours and the other's; tests beside this one have more
+    assert 2 <= use.used < use.limit  # this test's two; tests that run beside it have more
     assert not use.pooler_may_allow_fewer

@@ -1,4 +1,4 @@
-"""Sessions of the pool: clear reasons, hard limits, nothing half done."""
+"""Sessions of the pool: clear errors, hard limits, no half-done work."""
 
 from __future__ import annotations
 
@@ -101,18 +101,18 @@ async def test_a_malformed_dsn_is_not_repeated() -> None:
 
 
 async def test_a_server_that_accepts_and_is_silent_costs_the_limit_only() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts; no process answers
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts the connection; no process answers
         port = silent.getsockname()[1]
         started = time.monotonic()
         async with pool(f"postgresql://u:p@127.0.0.1:{port}/d") as database:
             error = await why(database, timeout_s=0.3)
 
     assert error.why == "no answer within 0.3 s"
-    assert time.monotonic() - started < 4  # the pool's own limit is five seconds
+    assert time.monotonic() - started < 4  # the pool's own limit is 5 s
 
 
 async def test_a_connect_that_is_cancelled_leaves_nothing_half_open() -> None:
-    """A half-open session blocks others on the server for at most a minute, however long the error is kept."""
+    """A half-open session blocks others on the server for at most 1 min, however long the error is kept."""
     called, hung_up = asyncio.Event(), asyncio.Event()
 
     async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,9 +137,7 @@ async def test_a_connect_that_is_cancelled_leaves_nothing_half_open() -> None:
 async def test_a_slow_query_is_ended_by_the_server_and_the_session_kept(
     database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "services.clients.postgres.pool.GRACE_S", PATIENCE_S
-    )  # a busy machine does not pass it on so soon
+    monkeypatch.setattr("services.clients.postgres.pool.GRACE_S", PATIENCE_S)  # a busy machine may pass it on late
     async with pool(database_urls.bot) as database:
         async with database.read() as conn:
             pid = await one(conn, "SELECT pg_backend_pid()")
@@ -221,7 +219,7 @@ async def test_errors_name_objects_but_no_values(database_urls: DatabaseUrls, qu
 
 
 async def test_error_leaves_out_the_text_that_a_function_raised(database_urls: DatabaseUrls) -> None:
-    """Whatever code it gives itself: its text may be made from the row."""
+    """Even if the function sets its own code: its text may contain values of the row."""
     raising = "DO $$ BEGIN RAISE EXCEPTION 'Jane Roe' USING ERRCODE = 'check_violation'; END $$"
 
     async with pool(database_urls.bot) as database:
@@ -327,7 +325,7 @@ async def test_a_read_cancelled_while_it_is_undone_leaves_no_session_behind(
 
 
 async def test_pool_returns_times_in_utc_when_the_database_has_another_zone(database_urls: DatabaseUrls) -> None:
-    """In a local zone the night of the change is an hour off: moments are subtracted as wall clocks."""
+    """In a local zone the night of the clock change is 1 h off: times are subtracted as wall clocks."""
     with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
         name = database_urls.bot.rpartition("/")[2].partition("?")[0]
         conn.execute(f"ALTER DATABASE {name} SET timezone = 'Europe/Berlin'")

@@ -1,4 +1,4 @@
-"""Why no session came about: each refusal of the server and of the poolers, as they write it on the wire."""
+"""Reasons for a missing session: each refusal of the server and of the poolers, as they write it on the wire."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ This means requests are coming in and your connection pool cannot serve them fas
 async def server_that_says(
     message: str | None, code: str = "XX000", *, takes_the_session: bool = False
 ) -> AsyncIterator[int]:
-    """Its port. It answers the startup with a FATAL of this message, or hangs up at the TLS handshake.
+    """A server that answers the startup with a FATAL of this message, or hangs up at the TLS handshake if it is None;
+    yields its port.
 
-    takes_the_session: it accepts the login, and says it to the first statement.
+    takes_the_session: it accepts the login, and sends the message as the answer to the first statement.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

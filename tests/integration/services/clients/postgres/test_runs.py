@@ -1,4 +1,4 @@
-"""Runs in the database: filed, claimed by one, journaled under a fence, and ended for good."""
+"""Runs in the database: filed, claimed by one replica, journaled under a fence, and ended for good."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_run_is_read_as_it_was_filed(as_bot: Connection, new_run: NewRun
     run_id = await file_run(as_bot)
 
     run = await read(as_bot, run_id)
-    # Of a delivery only its run is looked for: `test_one_delivery_files_one_run_with_its_steps_once`.
+    # A delivery is used only to find its run: `test_one_delivery_files_one_run_with_its_steps_once`.
     filed = {name: value for name, value in vars(new_run).items() if name not in ("expires_at_s", "delivery")}
     assert {name: getattr(run, name) for name in filed} == filed
     assert run.expires_at - run.created_at == pytest.approx(timedelta(seconds=900), abs=timedelta(seconds=1))
@@ -134,7 +134,7 @@ async def test_not_claimable_is_what_this_version_cannot_execute_or_what_expired
 
 
 async def claim_service(database: Database, run_id: int) -> bool:
-    """What a replica does first with an approved run, in one transaction."""
+    """Do what a replica does first with an approved run, in one transaction; return True if the run is running."""
     async with database.transaction(timeout_s=60) as conn:
         if await runs.take_services(conn, run_id=run_id):
             return False
@@ -293,7 +293,7 @@ async def test_an_ended_run_cannot_be_cancelled(as_bot: Connection, file_run: Fi
 
 
 async def write_step(conn: Connection, **of: Any) -> list[bool]:
-    """Each of the three writes, and whether it happened."""
+    """Try each of the three writes; return True for each that took effect."""
     return [
         await runs.intend_step(conn, **of, intent={}),
         await runs.start_step(conn, **of),
@@ -376,7 +376,7 @@ async def test_a_step_that_ended_is_not_written_again(as_bot: Connection, start_
 
 @pytest.fixture
 async def unknown_run(as_bot: Connection, start_run: StartRun) -> int:
-    """Its first step was sent, and its outcome is unknown."""
+    """A run whose first step was sent and has an unknown outcome."""
     run_id = await start_run(as_bot)
     await runs.intend_step(as_bot, **fence(run_id), intent={"seen": []})
     await runs.finish_step(as_bot, **fence(run_id), state=StepState.UNKNOWN, note="the answer was lost")
@@ -421,7 +421,7 @@ async def test_a_retried_act_may_be_intended_again(as_bot: Connection, unknown_r
     assert await runs.intend_step(as_bot, **fence(unknown_run), intent={})
 
 
-# One run a delivery
+# One run per delivery
 
 
 async def test_one_delivery_files_one_run_with_its_steps_once(as_bot: Connection) -> None:
@@ -513,7 +513,7 @@ async def test_runs_on_other_services_go_on(as_bot: Connection, file_run: FileRu
     assert (await read(as_bot, run_id)).state == RunState.RUNNING
 
 
-# Around it
+# Notices and refused transitions
 
 
 async def test_a_change_of_a_run_sends_a_notice(as_bot: Connection, as_owner: Connection, file_run: FileRun) -> None:

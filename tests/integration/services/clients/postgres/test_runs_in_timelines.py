@@ -1,4 +1,4 @@
-"""What runs do while an incident is open is in its timeline, and in no other's."""
+"""The changes of runs while an incident is open are in its timeline, and in no other's."""
 
 from __future__ import annotations
 

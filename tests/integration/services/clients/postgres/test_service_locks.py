@@ -1,4 +1,4 @@
-"""Locks of services: one a service, with who and why."""
+"""Locks of services: one per service, with its owner and reason."""
 
 from __future__ import annotations
 

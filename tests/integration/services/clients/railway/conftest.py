@@ -32,7 +32,7 @@ PACE = Pace(0.0, 0.0, 0.05, PATIENCE_S, 0.05, 2, 2.0, 0.05, 1)
 
 @pytest.fixture
 async def railway(tmp_path: Path) -> AsyncIterator[LocalRailway]:
-    """All three services, serving."""
+    """A local Railway in which all three services serve."""
     services = [
         ServiceSpec("dragonfly-api", ("python", "-c", LIVE), {"DRAGONFLY_API_KEY": "k"}, 1, "/api/live", True),
         ServiceSpec("dragonfly-worker-ingest", ("python", "-c", TALK), {"SUPABASE_MODE": "dev"}, 2),
@@ -58,7 +58,7 @@ async def railway_url(railway: LocalRailway) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def client(railway: LocalRailway, railway_url: str) -> AsyncIterator[RailwayClient]:
-    """With a project token."""
+    """A client with a project token."""
     client = RailwayClient(
         url=railway_url,
         token=Secret(TOKEN),

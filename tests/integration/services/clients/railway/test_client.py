@@ -25,7 +25,7 @@ RETRY_AFTER_S = 2
 
 
 async def whole_output(client: RailwayClient, deployment_id: str) -> list[LogLine]:
-    """Both replicas' lines, once they are all there."""
+    """Return both replicas' log lines, once all are there."""
     async with asyncio.timeout(PATIENCE_S):
         while len(lines := await client.read_logs(deployment_id)) < 2 * WHOLE_OUTPUT:
             await asyncio.sleep(0.05)
@@ -174,7 +174,7 @@ async def test_unknown_deployment_is_an_error_with_railways_reason(client: Railw
 
 
 async def change_variables(client: RailwayClient, service: Service, **variables: str | None) -> None:
-    """As a person does in the dashboard; None removes one."""
+    """Change a service's variables as a person does in the dashboard; None removes one."""
     entries = {name: None if value is None else {"value": value} for name, value in variables.items()}
     patch = {"services": {await client.find_service_id(service): {"variables": entries}}}
     arguments = {"environmentId": client.environment_id, "patch": patch, "message": "Change variables"}

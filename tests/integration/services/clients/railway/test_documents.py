@@ -1,4 +1,4 @@
-"""Every document that we send is valid against Railway's whole schema."""
+"""Every document that the client sends is valid against Railway's whole schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bot changes at Railway, and what it knows afterwards when a call goes wrong."""
+"""Mutations of the bot at Railway, and the outcome that it reports when a call fails."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ async def test_railways_own_no_is_certain(mutations: RailwayMutations) -> None:
 
 
 async def test_true_followed_by_nothing_looks_like_success(mutations: RailwayMutations, railway: LocalRailway) -> None:
-    """Why every act is read back."""
+    """The reason why every act is read back."""
     railway.faults.ignore_changes = True
     active = railway.find_service(INGEST).active
     assert active is not None

@@ -1,4 +1,4 @@
-"""The page's HTML as a browser gets it, and what its routes do in the local Slack and Railway."""
+"""The page's HTML as a browser gets it, and the effects of its routes in the local Slack and Railway."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ COMMANDS = [("health", "", "One look at everything"), ("logs", "<service> [filte
 
 
 class Database:
-    """The sandbox's Postgres as the page may treat it."""
+    """A stand-in for the sandbox's Postgres, with the methods that the page uses."""
 
     is_running = True
 
@@ -42,7 +42,7 @@ class Database:
 
 
 class Bot:
-    """The bot's processes as the page may treat them."""
+    """A stand-in for the bot's processes, with the methods that the page uses."""
 
     is_running = True
 
@@ -56,7 +56,7 @@ class Bot:
         return ""
 
     async def switch_script(self, variables: Mapping[str, str]) -> None:
-        """Not used here."""
+        """Does nothing here."""
 
     async def start_bot(self) -> None:
         self.is_running = True
@@ -144,7 +144,7 @@ async def test_messages_stand_in_the_order_of_their_time(page: httpx.AsyncClient
     html = (await page.get("/page/timeline")).text
 
     assert html.index("first") < html.index("second") < html.index("third")
-    assert html.count("Olivia Park") == 1  # one after the other: the name once
+    assert html.count("Olivia Park") == 1  # two messages in a row show the name once
 
 
 async def test_replies_stay_in_their_thread(page: httpx.AsyncClient, workspace: Workspace) -> None:
@@ -378,7 +378,7 @@ async def test_every_button_of_the_panel_has_its_route(page: httpx.AsyncClient, 
         await railway.stop()
 
     assert names >= {"kill", "freeze", "restart", "deploy", "slow-api", "stop-postgres", "rate-limit-slack"}
-    assert set(answers.values()) <= {200, 422}  # 422: it wants to know which one
+    assert set(answers.values()) <= {200, 422}  # 422: a parameter is missing
 
 
 async def test_a_phone_shows_how_each_ring_stands(page: httpx.AsyncClient, phones: Phones) -> None:
@@ -415,7 +415,7 @@ async def test_a_shared_file_can_be_opened(page: httpx.AsyncClient, workspace: W
 
 
 async def test_people_write_to_the_app_itself_too(page: httpx.AsyncClient, workspace: Workspace) -> None:
-    """As the manifest has it: without that Slack shows no message box there."""
+    """As the manifest sets it: without that Slack shows no message box there."""
     direct = workspace.direct_channel(OLIVIA).id
 
     to_app, in_channel = [(await page.get(f"/?as={OLIVIA}&in={place}")).text for place in (direct, model.INCIDENTS_ID)]

@@ -1,4 +1,4 @@
-"""The page's switch: the second environment is started once, by whoever chooses it first, and has a page of its own."""
+"""The page's switch: the first person who chooses the second environment starts it, once, and it has its own page."""
 
 import asyncio
 import re
@@ -49,7 +49,7 @@ async def test_switch_starts_the_second_environment_once_and_each_page_stays_wit
         assert 'data-insert="dragonfly-staging health"' in there
         assert set(re.findall(r'hx-get="(/staging)?/page/', there)) == {"/staging"}
         assert set(re.findall(r'href="(/staging)?/\?[^"]*in=C', there)) == {"/staging"}
-        assert all("Of staging" in html for html in (here, there))  # a person's modal, on whichever page they are
+        assert all("Of staging" in html for html in (here, there))  # a person's modal is on both pages
 
 
 async def test_switch_does_not_start_the_second_environment_again_where_it_could_not_be_filled() -> None:

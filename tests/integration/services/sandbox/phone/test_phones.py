@@ -1,4 +1,4 @@
-"""The demo's pager and mailboxes, called by the clients of production."""
+"""The demo's pager and mailboxes, called by the production clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo looks back on."""
+"""The history that the demo's database begins with."""
 
 from __future__ import annotations
 

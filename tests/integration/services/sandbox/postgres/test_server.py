@@ -1,4 +1,4 @@
-"""The embedded Postgres: starts, survives what happens on a laptop, and leaves nothing behind."""
+"""The embedded Postgres: starts, survives the usual events on a laptop, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def server(tmp_path: Path) -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """One that is started, for what only looks at it."""
+    """A started server, for tests that only read."""
     server = PostgresServer(tmp_path_factory.mktemp("running"), fast=True)
     server.start()
     yield server
@@ -65,7 +65,7 @@ def processes() -> list[int]:
 
 
 def parent_of(pid: int) -> int | None:
-    """None when it is gone."""
+    """Return the parent's pid, None if the process is gone."""
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return None
@@ -184,7 +184,7 @@ def test_a_server_that_outlived_parent_and_guard_is_ended_by_the_next_start(
         guard = parent_of(pid)
         assert guard is not None
         watcher = [child for child in processes() if parent_of(child) == guard and child != pid]
-        for process in (guard, *watcher):  # the watcher alone would end the server, a moment after the parent
+        for process in (guard, *watcher):  # the watcher alone would end the server a moment after the parent
             os.kill(process, signal.SIGKILL)
         parent.kill()
     assert is_alive(pid)
@@ -277,13 +277,13 @@ def test_as_root_data_asked_for_in_memory_lies_in_memory(folder: Path, place: Pa
     home = find_home(folder / f"dragonfly-never-made-{os.getpid()}" / "postgres")
 
     assert home.path.is_relative_to(place / SHARED.name)
-    assert home.install.is_relative_to(SHARED)  # programs may not be run from everywhere
+    assert home.install.is_relative_to(SHARED)  # some folders don't allow programs to be run
 
 
 @as_root
 def test_an_ordinary_user_keeps_everything_below_the_folder_asked_for() -> None:
-    """In a child that gives up root: this interpreter itself may stand where others cannot read it."""
-    home = Path(f"/var/tmp/dragonfly-test-{os.getpid()}")  # noqa: S108 - pytest's own folder is closed to others
+    """In a child that gives up root: this interpreter may be where other users cannot read it."""
+    home = Path(f"/var/tmp/dragonfly-test-{os.getpid()}")  # noqa: S108 - other users cannot enter pytest's own folder
     home.mkdir()
     os.chown(home, 65534, 65534)
     try:

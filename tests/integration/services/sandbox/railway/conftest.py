@@ -1,4 +1,4 @@
-"""A local Railway with two small services: real processes, and everything short."""
+"""A local Railway with two small services: real processes and short intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.sandbox.railway.model import Pace, ServiceSpec
 TOKEN = "made-up-token"
 REPOSITORY = Path(__file__).parents[5]
 
-# Answers each request with its own commit and replica; /api/live too.
+# Answers each request, also /api/live, with its own commit and replica.
 API = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ Build = Callable[..., LocalRailway]
 
 @pytest.fixture
 def build_railway(tmp_path: Path) -> Build:
-    """Makes a local Railway that is not started; a second one takes over the first one's state file."""
+    """Builds a local Railway that is not started; a second one reads the first one's state file."""
 
     def build(
         api: str = API, worker: str = WORKER, variables: Mapping[str, str] = MappingProxyType({})
@@ -82,7 +82,7 @@ def build_railway(tmp_path: Path) -> Build:
 
 @pytest.fixture
 async def railway(build_railway: Build) -> AsyncIterator[LocalRailway]:
-    """Started, with both services serving."""
+    """A started local Railway, in which both services serve."""
     local = build_railway()
     await local.start()
     try:

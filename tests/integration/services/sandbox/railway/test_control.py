@@ -29,7 +29,7 @@ async def http(railway: LocalRailway) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def ask(http: httpx.AsyncClient, railway: LocalRailway, document: str, **variables: Any) -> dict[str, Any]:
-    """The whole GraphQL answer."""
+    """Return the whole GraphQL answer."""
     headers = {"Project-Access-Token": railway.token}
     body = {"query": document, "variables": variables}
     answer: dict[str, Any] = (await http.post("/railway/graphql/v2", json=body, headers=headers)).json()

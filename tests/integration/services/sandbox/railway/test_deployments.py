@@ -1,4 +1,4 @@
-"""What becomes of a deployment on the local Railway, with real processes."""
+"""The states of a deployment on the local Railway, with real processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def view(railway: LocalRailway, name: str) -> ServiceView:
 
 
 async def until(railway: LocalRailway, name: str, is_so: Callable[[ServiceView], bool]) -> ServiceView:
-    """Wait until the service looks so; the test fails after a minute."""
+    """Wait until the service is in this state, and return it; the test fails after 60 s."""
     async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if is_so(service := view(railway, name)):

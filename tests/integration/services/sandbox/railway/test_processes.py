@@ -1,4 +1,4 @@
-"""What happens to the local Railway's processes: kill, freeze, restart, and the end of the sandbox."""
+"""Processes of the local Railway under kill, freeze, restart, and the end of the sandbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def replica_of(railway: LocalRailway, service: str) -> Replica:
 
 
 async def until(railway: LocalRailway, is_so: Callable[[], bool]) -> None:
-    """The test fails after a minute."""
+    """Wait until this is true; the test fails after 60 s."""
     async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if is_so():
@@ -35,14 +35,14 @@ async def until(railway: LocalRailway, is_so: Callable[[], bool]) -> None:
 
 
 async def until_state(pid: int, is_so: Callable[[str], bool]) -> None:
-    """A signal takes effect a moment later, without notice. The test fails after a minute."""
+    """Wait until the process is in this state: a signal takes effect later. The test fails after 60 s."""
     async with asyncio.timeout(60):
         while not is_so(state_of(pid)):
             await asyncio.sleep(0.01)
 
 
 def state_of(pid: int) -> str:
-    """The letter of /proc: T is stopped, Z a zombie; empty when there is no such process."""
+    """Return the state letter of /proc: T is stopped, Z a zombie; empty when there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:

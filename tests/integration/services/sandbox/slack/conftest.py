@@ -46,7 +46,7 @@ def app(client: AsyncWebClient) -> AsyncApp:
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Opens Socket Mode connections, and closes them at the end."""
+    """`await connect(app)`: opens a Socket Mode connection, closed at the end."""
     handlers: list[AsyncSocketModeHandler] = []
 
     async def connect(app: AsyncApp) -> AsyncSocketModeHandler:

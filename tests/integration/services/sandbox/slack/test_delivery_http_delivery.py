@@ -16,7 +16,7 @@ from tests.serving import serve
 
 @pytest.fixture
 async def bolt(app: AsyncApp, workspace: Workspace) -> AsyncIterator[AsyncApp]:
-    """The app behind a real HTTP server, and the workspace delivering to it."""
+    """The app behind a real HTTP server, to which the workspace delivers."""
     web, handler = FastAPI(), AsyncSlackRequestHandler(app)
 
     @web.post("/slack/events")

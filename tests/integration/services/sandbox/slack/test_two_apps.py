@@ -31,7 +31,7 @@ class Took:
         return
 
     def kinds(self) -> list[str]:
-        """ "/dragonfly", "block_actions", "app_mention", …, in order."""
+        """Return "/dragonfly", "block_actions", "app_mention", …, in order."""
         events = [one.get("event") or one for one in self.payloads]
         return [str(one.get("command") or one["type"]) for one in events]
 
@@ -57,7 +57,7 @@ async def test_each_app_gets_its_own_command_click_mention_and_direct_message_on
     for app in apps:
         app.delivery = took[app.app.id]
         channel = app.channels[app.app.channel]
-        ann = acting_as(apps[0], model.ANN.id)  # a person is of the workspace, whichever app they use
+        ann = acting_as(apps[0], model.ANN.id)  # a person belongs to the workspace, not to an app
         client = AsyncWebClient("xoxb-local", base_url=f"{app.base_url}/slack/api/", retry_handlers=[])
         button: Json = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}
         posted = await client.chat_postMessage(
