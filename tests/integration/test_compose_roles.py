@@ -22,7 +22,7 @@ PASSWORDS = {"OWNER_PASSWORD": "one1", "APP_PASSWORD": "two2", "BOT_PASSWORD": "
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PostgresServer]:
-    """A server of its own: roles belong to a whole server."""
+    """A separate server: roles belong to the whole server."""
     server = PostgresServer(tmp_path / "postgres", fast=True)
     server.start()
     yield server

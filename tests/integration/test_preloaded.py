@@ -1,4 +1,4 @@
-"""A process that is forked from a preloaded one finds what an executed one finds."""
+"""A process forked from a preloaded one finds the same as an executed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The product as others install it: both wheels in an environment of their own, started in an empty folder."""
+"""The product as others install it: both wheels in their own environment, started in an empty folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 DATA = {".csv", ".graphql", ".sql", ".toml"}
 FOLDERS = ("bot", "services", "playbooks", "tools", "backend", "sql", "data_in")
 BUILD = "import sys, setuptools.build_meta as backend; print(backend.build_wheel(sys.argv[1]))"
-pytestmark = pytest.mark.timeout(300)  # it builds two wheels, and starts a whole demo
+pytestmark = pytest.mark.timeout(300)  # it builds two wheels and starts a whole demo
 CLOSED = "http://127.0.0.1:9/"  # nothing listens on the discard port
 
 
@@ -58,7 +58,7 @@ class Installed:
 
 
 def _tracked() -> list[str]:
-    """What git has, and what it would be given next."""
+    """Return the files that Git tracks, and the untracked ones that it does not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -77,7 +77,7 @@ def _build(sources: Path, into: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Without the network: what the wheels need comes from the environment that runs the tests."""
+    """Both wheels, installed without the network: their dependencies come from the environment that runs the tests."""
     place = tmp_path_factory.mktemp("wheel")
     sources, environment = place / "sources", place / "venv"
     for name in _tracked():
@@ -168,7 +168,7 @@ def test_installed_product_makes_a_database(installed: Installed, empty_database
 
 
 def _get(url: str, process: subprocess.Popen[str]) -> httpx.Response:
-    """The answer, once there is one."""
+    """Return the answer, once there is one."""
     with httpx.Client(trust_env=False, timeout=60) as client:
         while process.poll() is None:
             try:
@@ -179,7 +179,7 @@ def _get(url: str, process: subprocess.Popen[str]) -> httpx.Response:
 
 
 def _read_until(process: subprocess.Popen[str], words: str) -> str:
-    """Its output up to the line with these words, or all of it."""
+    """Return its output up to the line with these words, or all of it."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

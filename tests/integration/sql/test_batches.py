@@ -1,4 +1,4 @@
-"""Rows and judgments name batches that exist: the promise of a foreign key, kept once a statement."""
+"""Rows and judgments name existing batches: the guarantee of a foreign key, checked once per statement."""
 
 from __future__ import annotations
 

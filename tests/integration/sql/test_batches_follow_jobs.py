@@ -1,4 +1,4 @@
-"""A batch ends when its job ends, whatever ends the job: nothing else would ever end the batch."""
+"""A batch ends when its job ends, for whatever reason: nothing else would ever end the batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = "a" * 64
 
 
 async def store(conn: Connection, *, max_attempts: int = 1) -> tuple[str, str]:
-    """A batch that a worker has begun; ids of batch and job."""
+    """Store a batch that a worker has started; return the ids of batch and job."""
     batch_id = await insert_batch(conn, file_name="a.csv", sha256=FILE, header="h", row_count=3)
     job_id = await queue_job(conn, job_type=JOB_TYPE, payload={"batch_id": batch_id}, max_attempts=max_attempts)
     assert job_id
@@ -27,7 +27,7 @@ async def store(conn: Connection, *, max_attempts: int = 1) -> tuple[str, str]:
 
 
 async def states(conn: Connection) -> list[tuple[str, str | None, bool]]:
-    """Status, error and whether it has ended, of each batch."""
+    """Return status, error and "has it ended" of each batch."""
     query = "SELECT status, error, completed_at IS NOT NULL FROM intake.simplicity_batches"
     return await (await conn.execute(query)).fetchall()
 

@@ -1,4 +1,4 @@
-"""Removing the batch of a golden path: whole, and never another one."""
+"""Removing the batch of a golden path: completely, and never another one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def one(conn: Connection, query: str, *values: object) -> Any:
 
 
 async def batch(conn: Connection, case: str, *, is_golden_path: bool) -> str:
-    """A batch that went all the way, with everything that comes of it."""
+    """Store a completely processed batch with everything derived from it; return its id."""
     (batch_id,) = await one(
         conn,
         "INSERT INTO intake.simplicity_batches (file_name, sha256, is_golden_path) VALUES ('f', repeat('a', 64), %s)"

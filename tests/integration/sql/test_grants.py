@@ -1,4 +1,4 @@
-"""Who may do what: read from the catalogue, because information_schema hides what concerns others."""
+"""Rights of each role, read from the catalog, because information_schema hides those of other roles."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_the_web_roles_have_nothing(as_owner: Connection, role: str) -> No
     assert (tables, functions, schemas) == ([], [], [])
 
 
-# COPY FROM does not work under row-level security for a role that has to obey it; the grants alone guard this table.
+# COPY FROM does not work for a role under row-level security; only the grants guard this table.
 COPIED = "intake.simplicity_raw_rows"
 
 
@@ -118,7 +118,7 @@ APP_MUST_NOT = (
 
 
 async def allowed(conn: Connection, queries: tuple[str, ...]) -> list[str]:
-    """Those that are not refused."""
+    """Return the queries that are not refused."""
     found = []
     for query in queries:
         try:
@@ -144,7 +144,7 @@ async def test_a_bot_without_bypassrls_sees_the_same_rows(as_owner: Connection) 
     )
     await as_owner.execute("INSERT INTO ops.intake_logs (event_type) VALUES ('uploaded')")
     await as_owner.execute("INSERT INTO intake.simplicity_batches (file_name, sha256) VALUES ('f', repeat('a', 64))")
-    # Within one transaction, so that the role itself (it belongs to the whole server) never changes for others.
+    # Within one transaction, so that the role, which belongs to the whole server, never changes for other tests.
     seen = []
     async with as_owner.transaction(force_rollback=True):
         await as_owner.execute("CREATE ROLE plain_bot")

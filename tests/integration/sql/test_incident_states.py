@@ -22,7 +22,7 @@ INCIDENT = """
     )
     RETURNING id
 """
-# What goes with each state besides the times, which the trigger writes.
+# The columns of each state, without the times, which the trigger writes.
 MOVES = {
     IncidentState.OPEN: "UPDATE chatops.incidents SET state = 'open' WHERE id = %s",
     IncidentState.ACKNOWLEDGED: "UPDATE chatops.incidents SET state = 'acknowledged', acknowledged_by_user = 'U2', "
@@ -34,7 +34,7 @@ PAGE = "INSERT INTO chatops.incident_pages (incident_id, number, level, reason) 
 
 
 def values(state: IncidentState) -> dict[str, object]:
-    """What an incident in this state has; text unless it is a time."""
+    """Return the columns of an incident in this state; text unless it is a time."""
     taken, ended = state is IncidentState.ACKNOWLEDGED, state is IncidentState.RESOLVED
     return {
         "state": state.value,
@@ -46,7 +46,7 @@ def values(state: IncidentState) -> dict[str, object]:
 
 
 async def plant(conn: Connection, state: IncidentState) -> int:
-    """An incident in any state, as only the owner can make one: with the triggers off."""
+    """Store an incident in any state, which only the owner can do, with the triggers off; return its number."""
     async with conn.transaction():
         await conn.execute("ALTER TABLE chatops.incidents DISABLE TRIGGER USER")
         row = await (await conn.execute(INCIDENT, values(state))).fetchone()
@@ -56,7 +56,7 @@ async def plant(conn: Connection, state: IncidentState) -> int:
 
 
 async def is_made(moving: Awaitable[object], refusal: str) -> bool:
-    """Whether it happens; if not, it must be refused in these words."""
+    """True if the statement takes effect, False if it is refused with these words. Raises any other error."""
     try:
         await moving
     except errors.CheckViolation as error:
@@ -114,7 +114,7 @@ async def test_resolving_needs_a_person_and_a_cause(as_owner: Connection, as_bot
             await as_bot.execute(MOVES[IncidentState.RESOLVED].replace(without, ""), (incident_id,))
 
 
-# What the bot may not change at all
+# Columns that the bot may not change at all
 
 KEPT = (
     "UPDATE chatops.incidents SET chain = '{}'",

@@ -1,4 +1,4 @@
-"""Queries that run all the time stay fast as history grows: each is served by its index."""
+"""Frequent queries stay fast as history grows: each is served by its index."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def scanned_whole(plan: list[dict[str, Any]]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def history(postgres_server: PostgresServer, superuser: Superuser) -> Iterator[str]:
-    """The name of a database with much history, which each test copies: filling it takes a second."""
+    """The name of a database with a long history, which each test copies: filling it takes 1 s."""
     for urls in make_test_database(postgres_server, superuser, TEMPLATE):
         with psycopg.connect(urls.owner, autocommit=True) as conn:
             for seed in (SEED, SEED_RUNS, SEED_INCIDENTS, SEED_MESSAGES, SEED_ENFORCEMENT):
@@ -131,7 +131,8 @@ async def test_a_claim_walks_past_nothing_that_is_scheduled_for_later(seeded: Co
 
 
 async def blocks_of_a_claim(conn: Connection, types: list[str]) -> int:
-    """How many pages of 8 kB a claim looks at, the catalogue's aside: those are read again now and then."""
+    """Return the number of 8 kB pages that a claim reads; the minimum, because pages of the catalog come on top at
+    times."""
     explained = "EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT FROM ops.claim_pending_job(%s, 'w')"
     rows = [await (await conn.execute(explained, (types,))).fetchone() for _ in range(5)]
     return min(int(row[0][0]["Plan"]["Shared Hit Blocks"]) for row in rows if row)
@@ -231,7 +232,7 @@ async def test_runs_are_found_by_their_indexes_however_many_have_ended(seeded: C
     assert whole == {name: [] for name in EXPECTED_OF_RUNS}
 
 
-# The index by which each finds what is recent, and its column of time.
+# The index by which each query finds recent rows, and its time column.
 BY_TIME = {
     "list_unanswered_requests": ("runs_created_at_idx", "created_at"),
     "count_requests": ("runs_created_at_idx", "created_at"),
@@ -273,7 +274,7 @@ ANALYZE chatops.incidents, chatops.alert_decisions, chatops.asks, chatops.outbox
 
 
 async def test_what_is_recent_is_found_without_reading_what_is_long_ago(seeded: Connection) -> None:
-    """No index serves a comparison with clock_timestamp(), which is another value for each row."""
+    """No index serves a comparison with clock_timestamp(), which has another value for each row."""
     await seeded.execute(SPREAD)
 
     unserved = []

@@ -1,4 +1,4 @@
-"""How jobs move through `ops.claim_pending_job` and `ops.update_job_status`, as the workers' role."""
+"""Transitions of jobs through `ops.claim_pending_job` and `ops.update_job_status`, as the workers' role."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def claimed_id(conn: Connection, *job_types: str) -> str | None:
 
 
 async def state(conn: Connection, job_id: str) -> tuple[str, int, datetime | None, str | None, timedelta]:
-    """Status, attempts, lock, error, and how long after its last change the job may be claimed."""
+    """Return status, attempts, lock, error, and the time from its last change until the job may be claimed."""
     query = "SELECT status, attempts, locked_at, error_message, run_at - updated_at FROM ops.job_queue WHERE id = %s"
     row = await (await conn.execute(query, (job_id,))).fetchone()
     assert row is not None
@@ -287,7 +287,7 @@ async def test_a_job_of_a_worker_whose_process_is_gone_goes_back_long_before_the
         await sessions[worker].close()
 
     reaped: dict[str, str] = {}
-    async with asyncio.timeout(PATIENCE_S):  # not shortly after the server's start
+    async with asyncio.timeout(PATIENCE_S):  # not soon after the server's start
         while not reaped:
             reaped = await reap_jobs(as_app, job_types=["a"], lock_timeout=timedelta(minutes=10), gone_after=GONE_AFTER)
 

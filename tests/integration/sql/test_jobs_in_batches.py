@@ -1,4 +1,4 @@
-"""Several jobs at once: what is claimed, in which order, and how each of them ends, as the workers' role."""
+"""Several jobs at once: which are claimed, in which order, and the outcome of each, as the workers' role."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_an_outcome_counts_for_its_own_claim_only(database: Database, as_o
 
 
 async def test_a_worker_of_the_former_version_ends_its_own_attempt_only(as_owner: Connection) -> None:
-    """It runs beside the new ones during a deploy, and knows of no claim."""
+    """It runs beside the new ones during a deploy, and does not know of claims."""
     job = await add(as_owner)
     for _ in range(2):
         await as_owner.execute("UPDATE ops.job_queue SET status = 'pending', locked_at = NULL, locked_by = NULL")
@@ -214,7 +214,7 @@ async def test_a_worker_of_the_former_version_ends_its_own_attempt_only(as_owner
 
 
 async def test_claim_equals_the_rules_in_python_on_random_queues(as_owner: Connection) -> None:
-    """Against the rules in Python, on queues made at random; `ops.pending_levels` against a plain GROUP BY."""
+    """Against the rules in Python, on random queues; `ops.pending_levels` against a plain GROUP BY."""
     chance = random.Random(4)  # noqa: S311 - the same queues at each run
     for _ in range(25):
         await as_owner.execute("TRUNCATE ops.job_queue, ops.job_types")
@@ -229,7 +229,7 @@ async def test_claim_equals_the_rules_in_python_on_random_queues(as_owner: Conne
 
 
 async def _add_any(conn: Connection, chance: random.Random, place: int) -> Waiting:
-    """No two wait equally long."""
+    """Add a random job, with a waiting time that no other job has."""
     job_type, priority = chance.choice("abc"), chance.choice([-1, 0, 0, 5])
     due_in_s = chance.choice([-1, -1, 1]) * (1000 + place * 10 + chance.randint(0, 5))
     job_id = await add(conn, job_type, priority=priority, due_in_s=due_in_s)

@@ -30,7 +30,7 @@ DECISION = """
 
 
 async def plant(conn: Connection, state: RunState, *, services: tuple[str, ...] = (), needed: int = 0) -> int:
-    """A run in any state, as only the owner can make one: with the triggers off."""
+    """Store a run in any state, which only the owner can do, with the triggers off; return its number."""
     async with conn.transaction():
         await conn.execute("ALTER TABLE chatops.runs DISABLE TRIGGER USER")
         parameters = {"state": state.value, "services": list(services), "needed": needed, "at": "2026-01-01T00:00Z"}
@@ -41,7 +41,7 @@ async def plant(conn: Connection, state: RunState, *, services: tuple[str, ...] 
 
 
 async def plant_step(conn: Connection, run_id: int, position: int, state: StepState, *, epoch: int | None = 1) -> None:
-    """`epoch`: of its intent; None for what was never intended."""
+    """Store a step in any state. `epoch`: of its intent; None for a step without an intent."""
     async with conn.transaction():
         await conn.execute("ALTER TABLE chatops.run_steps DISABLE TRIGGER USER")
         await conn.execute(
@@ -57,7 +57,7 @@ async def move(conn: Connection, run_id: int, to: RunState) -> None:
 
 
 async def is_made(moving: Awaitable[object], refusal: str) -> bool:
-    """Whether the transition happens; if not, it must be refused in these words."""
+    """True if the transition takes effect, False if it is refused with these words. Raises any other error."""
     try:
         await moving
     except errors.CheckViolation as error:
@@ -125,7 +125,7 @@ async def test_a_step_begins_as_pending(as_owner: Connection, as_bot: Connection
     assert begun == {StepState.PENDING}
 
 
-# What else has to be true
+# Other conditions
 
 
 async def decide(conn: Connection, run_id: int, user: str, *, approve: bool = True, plan: str = "a") -> None:
@@ -231,7 +231,7 @@ async def test_the_end_from_outside_leaves_unknown_only_what_may_have_been_sent(
     assert ended == [StepState.UNKNOWN, StepState.UNKNOWN, StepState.SKIPPED, StepState.SKIPPED]
 
 
-# What the bot may not change at all
+# Columns that the bot may not change at all
 
 KEPT = (
     "UPDATE chatops.runs SET plan = '{}'",

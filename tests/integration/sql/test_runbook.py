@@ -1,4 +1,4 @@
-"""Every SQL statement of the runbook runs unchanged on our schema, and gives the columns that it names."""
+"""Every SQL statement of the runbook runs unchanged on our schema, and returns the columns that it names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from services.clients.postgres.pool import Connection
 from tests.runbook import needs_runbook, statements
 
 STATEMENTS = statements()
-# Only the owner may run these: details, rows and results hold personal data.
+# Only the owner may run these: details, rows and results contain personal data.
 PERSONAL = ("source_system, details", "simplicity_raw_rows", "result, updated_at", "SELECT * FROM ops.job_queue")
 
 pytestmark = needs_runbook
 
 
 async def failures(conn: Connection, unchanged: list[str]) -> dict[str, str]:
-    """`{statement: why}` of those that fail or give no columns."""
+    """Return `{statement: reason}` for those that fail or return no columns."""
     found = {}
     for statement in unchanged:
         try:

@@ -1,4 +1,4 @@
-"""What runs do during an incident is told as sentences that name who did it."""
+"""Changes of a run during an incident are sentences in its timeline that name the person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CANCELLED_BY = (
 
 
 async def reported(conn: Connection) -> list[tuple[str | None, str]]:
-    """Who and what of each line, oldest first; without the run's number and title."""
+    """Return person and text of each line, oldest first; without the run's number and title."""
     cursor = await conn.execute("SELECT by_user, text FROM chatops.incident_events WHERE kind = 'run' ORDER BY id")
     rows = await cursor.fetchall()
     assert all("run " in text and text.endswith(": Scale") for _, text in rows)

@@ -1,4 +1,4 @@
-"""A house over what a former release left: its database migrated by the code of now, its Slack and its Railway."""
+"""A house over the data of a former release: its database migrated by the current code, its Slack and its Railway."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROWS = LEFT / "rows.jsonl"
 def former_schema(
     postgres_server: PostgresServer, superuser: Superuser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """An empty database to copy, migrated as far as the former release had come."""
+    """The name of an empty database to copy, migrated as far as the former release was."""
     with contextlib.contextmanager(make_test_database)(postgres_server, superuser, "template0") as urls:
         asyncio.run(_migrate_as_then(urls, tmp_path_factory.mktemp("migrations")))
         yield urls.owner.rpartition("/")[2]
@@ -36,19 +36,19 @@ async def _migrate_as_then(urls: DatabaseUrls, of_then: Path) -> None:
     applied_then = {version for version, _ in read_header(ROWS)["applied"]}
     for file in MIGRATIONS.rglob("*.sql"):
         if file.name.partition("_")[0] in applied_then:
-            shutil.copy(file, of_then)  # in one folder: the former release recorded all of them in Supabase's table
+            shutil.copy(file, of_then)  # one folder: the former release recorded all of them in Supabase's table
     await migrate(Secret(urls.owner), directory=of_then)
 
 
 @pytest.fixture
 def former_urls(postgres_server: PostgresServer, superuser: Superuser, former_schema: str) -> Iterator[DatabaseUrls]:
-    """A database of the former release."""
+    """A database with the schema of the former release."""
     yield from make_test_database(postgres_server, superuser, former_schema)
 
 
 @pytest.fixture
 async def stored_urls(former_urls: DatabaseUrls) -> DatabaseUrls:
-    """What the former release left a moment ago, in the schema of now."""
+    """The rows that the former release stored a moment ago, in the current schema."""
     await load_rows(former_urls.superuser, ROWS)
     await migrate(Secret(former_urls.owner))
     return former_urls
@@ -56,7 +56,7 @@ async def stored_urls(former_urls: DatabaseUrls) -> DatabaseUrls:
 
 @pytest.fixture
 async def house(stored_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[House]:
-    """Everything but the bot, which a test starts."""
+    """Everything except the bot, which a test starts."""
     dsns = {"owner_dsn": stored_urls.owner, "app_dsn": stored_urls.app, "bot_dsn": stored_urls.bot}
     async with open_house(tmp_path / "house", left=LEFT, **dsns) as house:
         yield house

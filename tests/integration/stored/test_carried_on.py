@@ -1,4 +1,4 @@
-"""A bot of now takes up what a former release left in the middle of its work."""
+"""A bot of the current release continues the work in progress of a former release."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INGEST = "dragonfly-worker-ingest"
 
 
 async def run_in(house: House, state: str, playbook: str) -> int:
-    """The newest run of then that is in this state."""
+    """Return the newest stored run of this playbook in this state."""
     query = "SELECT max(id) FROM chatops.runs WHERE state::text = %s AND playbook = %s"
     [(run_id,)] = await house.sql(query, state, playbook)
     assert run_id is not None, f"no {playbook} is {state}"
@@ -114,7 +114,7 @@ async def test_an_alert_of_the_former_release_ends_in_the_same_message(house: Ho
     key = f"incident:{incident_id}"
     reported = copy.deepcopy(await house.message(key))
     incidents = await house.sql("SELECT count(*) FROM chatops.incidents")
-    # The failed ones too: a run that was approved puts one of them back, which would be the backlog again.
+    # The failed ones too: an approved run requeues one of them, which would be the backlog again.
     await house.sql("DELETE FROM ops.job_queue WHERE job_type = 'ingest_csv' AND status IN ('pending', 'failed')")
 
     await house.start_bot()

@@ -1,4 +1,4 @@
-"""What the dump holds, and that the code of now still understands each row of it."""
+"""The rows of the dump, each of which the current code still understands."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_no_migration_of_the_former_release_was_changed() -> None:
 async def test_dump_has_rows_in_every_state(stored_urls: DatabaseUrls, table: str, state: str) -> None:
     missing = {name for (name,) in await fetch(stored_urls, MISSING.format(state, table))}
 
-    assert missing <= {"not_proved"}  # an end like "done", which nothing goes on from
+    assert missing <= {"not_proved"}  # final like "done": nothing continues from it
 
 
 async def test_every_step_kind_of_the_former_release_is_known(stored_urls: DatabaseUrls) -> None:
