@@ -20,8 +20,6 @@ from services.domain.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
-NAME = "leader"
-
 
 @dataclass(frozen=True)
 class Fence:
@@ -35,7 +33,7 @@ class Fence:
 
         Raises LostLeadershipError if this process no longer holds the lease.
         """
-        now = await leases.lock_lease(conn, name=NAME, owner=self.owner, epoch=self.epoch)
+        now = await leases.lock_lease(conn, name=leases.LEADER, owner=self.owner, epoch=self.epoch)
         if now is None:
             raise LostLeadershipError
         return now
@@ -98,7 +96,7 @@ class Leader:
         await self._finish(fence)
         try:
             async with self._database.transaction(timeout_s=self._answer_within_s) as conn:
-                await leases.release_lease(conn, name=NAME, owner=fence.owner, epoch=fence.epoch)
+                await leases.release_lease(conn, name=leases.LEADER, owner=fence.owner, epoch=fence.epoch)
         except SourceError as error:
             logger.warning("the leader lease was not released: %s; it runs out by itself", error.why)
 
@@ -106,7 +104,7 @@ class Leader:
         asked_at = asyncio.get_running_loop().time()
         try:
             async with self._database.transaction(timeout_s=self._answer_within_s) as conn:
-                epoch = await leases.take_lease(conn, name=NAME, owner=self._owner, duration=self._duration)
+                epoch = await leases.take_lease(conn, name=leases.LEADER, owner=self._owner, duration=self._duration)
         except SourceError as error:
             self._note(error)
             if not self.is_leading:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.leader import NAME
 from bot.world import World
-from services.clients.postgres.leases import read_idle_time
+from services.clients.postgres.leases import LEADER, read_idle_time
 from services.domain.errors import Unavailable
 from services.domain.text import age
 
@@ -18,7 +17,7 @@ async def read_absence(world: World) -> timedelta | None:
 
     None while one leads or takes over, if none ever did, and if the database does not answer.
     """
-    idle = await world.read(read_idle_time, name=NAME)
+    idle = await world.read(read_idle_time, name=LEADER)
     return None if idle is None or isinstance(idle, Unavailable) or idle < GRACE else idle
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL
 
+LEADER = "leader"  # the name of the lease that the leader holds
+
 
 async def take_lease(
     conn: Connection, *, name: str, owner: str, duration: timedelta, longest: timedelta | None = None

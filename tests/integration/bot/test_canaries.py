@@ -19,14 +19,14 @@ from bot.commands.dispatch import run
 from bot.commands.registry import REGISTRY
 from bot.config.alerts_file import default_rules
 from bot.config.environment import Settings
-from bot.leader import NAME, Fence
+from bot.leader import Fence
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.dragonfly_api.client import DragonflyApi
-from services.clients.postgres.leases import take_lease
+from services.clients.postgres.leases import LEADER, take_lease
 from services.clients.postgres.pool import Database
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
@@ -185,7 +185,7 @@ async def test_nor_when_addresses_that_hold_it_do_not_resolve(world: World, log:
 async def test_no_alert_shows_a_canary(world: World, log: Lines, database_urls: DatabaseUrls) -> None:
     assert world.database is not None
     async with world.database.transaction() as conn:
-        epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))
+        epoch = await take_lease(conn, name=LEADER, owner="me", duration=timedelta(minutes=5))
     assert epoch is not None
     rules = default_rules()
     message_writer = AlertMessageWriter(rules, AlertMessages(rules, channel="c"), environment="prod", metrics=Metrics())

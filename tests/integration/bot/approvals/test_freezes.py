@@ -16,7 +16,7 @@ from bot.config.timing import RunSettings
 from bot.facts.plan import MakePlan as MakePlanAgain
 from bot.freezes.notices import FreezeNotices
 from bot.freezes.store import lift_freezes, store_freeze
-from bot.leader import NAME, Fence
+from bot.leader import Fence
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
@@ -26,7 +26,7 @@ from bot.world import World
 from playbooks.plan import Plan
 from playbooks.steps import LockService
 from services.clients.postgres.freezes import list_freezes, share_freezes
-from services.clients.postgres.leases import take_lease
+from services.clients.postgres.leases import LEADER, take_lease
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.freezes import Freeze
@@ -251,7 +251,7 @@ async def test_exception_needs_one_approver_more_and_no_self_approval_and_is_in_
 @pytest.fixture
 async def fence(databases: Sequence[Database]) -> Fence:
     async with databases[0].transaction() as conn:
-        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+        epoch = await take_lease(conn, name=LEADER, owner="leader", duration=timedelta(minutes=5))
     assert epoch is not None
     return Fence("leader", epoch)
 

@@ -12,10 +12,10 @@ from bot.alerts.planned_silences import PlannedSilences
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import Expiry, ScheduledRuns
 from bot.freezes.notices import FreezeNotices
-from bot.leader import NAME, Fence, LostLeadershipError
+from bot.leader import Fence, LostLeadershipError
 from bot.runs.message import RunMessageWriter
 from bot.wake_ups import WakeUps
-from services.clients.postgres.leases import take_lease
+from services.clients.postgres.leases import LEADER, take_lease
 from services.clients.postgres.notifications import end_notification, list_notifications, store_notification
 from services.clients.postgres.pool import Connection, Database
 from services.domain.channels import Channel
@@ -49,7 +49,7 @@ async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 @pytest.fixture
 async def fence(database: Database) -> Fence:
     async with database.transaction() as conn:
-        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+        epoch = await take_lease(conn, name=LEADER, owner="leader", duration=timedelta(minutes=5))
     assert epoch is not None
     return Fence("leader", epoch)
 

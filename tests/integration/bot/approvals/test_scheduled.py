@@ -14,7 +14,7 @@ from bot.alerts.planned_silences import PlannedSilences
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import ScheduledRuns
 from bot.freezes.notices import FreezeNotices
-from bot.leader import NAME, Fence
+from bot.leader import Fence
 from bot.runs.message import RunMessageWriter
 from bot.wake_ups import WakeUps
 from playbooks.later import start_of, write_start
@@ -23,7 +23,7 @@ from playbooks.plan import Plan
 from playbooks.steps import LockService
 from services.clients.postgres import runs
 from services.clients.postgres.alerts import create_planned_silence
-from services.clients.postgres.leases import take_lease
+from services.clients.postgres.leases import LEADER, take_lease
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError, SourceError
@@ -276,7 +276,7 @@ async def test_scheduled_run_of_a_machine_notifies_the_approvers_before_the_star
     databases: Sequence[Database], scheduled: Run, books: Books, as_owner: Connection
 ) -> None:
     async with databases[0].transaction() as conn:
-        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+        epoch = await take_lease(conn, name=LEADER, owner="leader", duration=timedelta(minutes=5))
     assert epoch is not None
     task = ScheduledRuns(databases[0], RunMessageWriter(say), approvers=lambda _run: [model.APPROVERS.id])
     soon = "start_at = clock_timestamp() + interval '9 minutes', requested_by_user = 'machine:ci'"
@@ -293,7 +293,7 @@ async def test_scheduled_run_notifies_its_requester_once_before_the_start(
     databases: Sequence[Database], scheduled: Run, books: Books, as_owner: Connection
 ) -> None:
     async with databases[0].transaction() as conn:
-        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+        epoch = await take_lease(conn, name=LEADER, owner="leader", duration=timedelta(minutes=5))
     assert epoch is not None
     task, fence = ScheduledRuns(databases[0], RunMessageWriter(say), approvers=no_approvers), Fence("leader", epoch)
     notes = "SELECT text, content_version FROM chatops.outbox WHERE key LIKE 'run:%:note:soon'"

@@ -15,13 +15,14 @@ import pytest
 
 from bot.commands.dispatch import run
 from bot.config.behavior import WeeklyTime
-from bot.leader import NAME, Fence
+from bot.leader import Fence
 from bot.reports import ASKED_AT_ONCE, EVERY_S, LATE_AT_MOST, CommitTimes, WeeklyReport, last_time
 from bot.types import Request
 from bot.views.terminal import answer_text
 from bot.wake_ups import WakeUps
 from bot.world import World
 from services.clients.postgres import leases
+from services.clients.postgres.leases import LEADER
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
 from services.domain.errors import SourceError, UsageError
@@ -101,7 +102,7 @@ async def test_times_of_commits_are_asked_for_once_the_newest_first(
 ) -> None:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     async with database.transaction() as conn:
-        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
+        epoch = await leases.take_lease(conn, name=LEADER, owner="test", duration=timedelta(hours=1))
     assert epoch is not None
     github = LocalGitHub(commits={f"{4:040x}": "2026-11-01T12:00:00Z"})
     task = CommitTimes(database, github.client())
@@ -130,7 +131,7 @@ async def asks(
     """`await asks(github)`: the commits, of three deployed ones, that one tick asks GitHub for."""
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     async with database.transaction() as conn:
-        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
+        epoch = await leases.take_lease(conn, name=LEADER, owner="test", duration=timedelta(hours=1))
     assert epoch is not None
     for sha in reversed(SHAS):
         await as_bot.execute("INSERT INTO chatops.rollouts (commit_sha) VALUES (%s)", (sha,))
@@ -261,7 +262,7 @@ async def test_weekly_report_is_posted_once_and_not_much_later(
 ) -> None:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     async with database.transaction() as conn:
-        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
+        epoch = await leases.take_lease(conn, name=LEADER, owner="test", duration=timedelta(hours=1))
     assert epoch is not None
     await as_bot.execute(FOLLOW_UP)
     due = datetime.now(UTC) - timedelta(minutes=5) - late

@@ -15,12 +15,13 @@ from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting
 from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore, Place
-from bot.leader import NAME, Fence
+from bot.leader import Fence
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request, Surface
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.postgres import alerts, incidents, leases, timeline
+from services.clients.postgres.leases import LEADER
 from services.clients.postgres.pool import Database
 from services.clients.slack import Pace, SlackClient
 from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity
@@ -194,7 +195,7 @@ def names(slack: SlackClient) -> SlackNames:
 async def scene(database_urls: DatabaseUrls, slack: SlackClient, names: SlackNames) -> AsyncIterator[Scene]:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=10, timeout_s=60.0)
     async with database.transaction() as conn:
-        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=LONG)
+        epoch = await leases.take_lease(conn, name=LEADER, owner="test", duration=LONG)
     assert epoch is not None
     groups = Groups(slack, RESPONDERS, workspace=lambda: TEAM, timeout_s=30.0)
     wake_ups = WakeUps(poll_s=0.05)

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 
 from bot.facts.changes import gather_recent_changes
-from bot.leader import NAME, Fence, LostLeadershipError
+from bot.leader import Fence, LostLeadershipError
 from bot.railway.external_deploys import ExternalDeployWatcher
 from bot.wake_ups import WakeUps
 from bot.world import World
 from services.clients.postgres.deployments import prune_observed_replicas
-from services.clients.postgres.leases import take_lease
+from services.clients.postgres.leases import LEADER, take_lease
 from services.clients.postgres.migrations import read_files
 from services.clients.postgres.pool import Database
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
@@ -99,7 +99,7 @@ class Bench:
 
 async def lead(database: Database) -> Fence:
     async with database.transaction() as conn:
-        epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))
+        epoch = await take_lease(conn, name=LEADER, owner="me", duration=timedelta(minutes=5))
     assert epoch is not None
     return Fence("me", epoch)
 

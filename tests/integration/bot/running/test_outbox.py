@@ -14,11 +14,12 @@ import pytest
 from bot.config.timing import LeaseSettings
 from bot.delivery.decide import FIRST_RETRY, UPDATE_PAUSE
 from bot.delivery.outbox import Sender
-from bot.leader import NAME, Fence, LostLeadershipError
+from bot.leader import Fence, LostLeadershipError
 from bot.views.blocks import actions, message_button
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.postgres import leases, messages
+from services.clients.postgres.leases import LEADER
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import SlackClient
 from services.domain.messages import PAGE, OutboxQueue
@@ -81,7 +82,7 @@ async def stage(slack: Slack, database_urls: DatabaseUrls) -> AsyncIterator[Stag
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
     client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=1.0, patience=0)
     async with database.transaction() as conn:
-        epoch = await leases.take_lease(conn, name=NAME, owner="bot-1", duration=LeaseSettings().duration * 10)
+        epoch = await leases.take_lease(conn, name=LEADER, owner="bot-1", duration=LeaseSettings().duration * 10)
     assert epoch is not None
     yield Stage(database, client, Fence("bot-1", epoch))
     await client.aclose()

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.leader import NAME, Fence
+from bot.leader import Fence
 from bot.retention import RUNS_AT_ONCE, Retention
 from services.clients.postgres import leases
+from services.clients.postgres.leases import LEADER
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
@@ -62,7 +63,7 @@ async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 @pytest.fixture
 async def leading(database: Database) -> Fence:
     async with database.transaction() as conn:
-        epoch = await leases.take_lease(conn, name=NAME, owner="t", duration=timedelta(minutes=5))
+        epoch = await leases.take_lease(conn, name=LEADER, owner="t", duration=timedelta(minutes=5))
     assert epoch is not None
     return Fence("t", epoch)
 
