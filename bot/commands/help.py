@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from bot.types import Answer, Block, Request, Surface, Verb
 from bot.views.blocks import actions, command_button, context, fit_message, header, section, sections
 from bot.views.text import code, escape
 from services.domain.message_origin import slash
+from services.domain.services import DECLARED, Service
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -65,11 +66,12 @@ def _stem(word: str) -> str:
     return word.removesuffix("s")
 
 
-def _how_to_type() -> str:
+def _how_to_type(services: Collection[Service]) -> str:
+    names = ", ".join(code(service.short) for service in services)
     return (
         f"Type `{slash('&lt;command&gt;')}`; inside a thread mention the bot instead; on a terminal "
         "`dragonfly &lt;command&gt;`, which also has `migrate` and `manifest`. "
-        "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` shows more."
+        f"Services: {names}. `help &lt;command&gt;` shows more."
     )
 
 
@@ -78,11 +80,13 @@ FIRST_STEPS = ("health", "queue", "failed-jobs")
 MOST_BUTTONS = 5
 
 
-def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
+def topics_answer(
+    topics: Sequence[Topic], commands: Sequence[Verb], services: Collection[Service] = DECLARED
+) -> Answer:
     """The topics as buttons; `--json` prints every command."""
     first = "*What do you need?*"
     buttons = [command_button(topic.label, f"help {topic.word}") for topic in topics]
-    blocks = [section(first), *actions(buttons), context(_how_to_type())]
+    blocks = [section(first), *actions(buttons), context(_how_to_type(services))]
     words = ", ".join(f"`help {topic.word}` ({topic.label})" for topic in topics)
     return Answer(*fit_message(f"What do you need? {words}", blocks), commands_data(commands), private=True)
 
@@ -107,14 +111,14 @@ def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None, mar
     return Answer(*fit_message(first, [section(first), *rows]), commands_data(commands), private=True)
 
 
-def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
+def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS, services: Collection[Service] = DECLARED) -> Answer:
     """All commands by group, one line per command."""
     blocks = [header("Dragonfly commands")]
     for group, members in groupby(sorted(commands, key=_by_group), key=lambda command: command.group):
         blocks += sections([f"*{escape(group)}*", *(_line(command, marks) for command in members)])
     known = {command.name for command in commands}
     blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
-    blocks.append(context(_how_to_type()))
+    blocks.append(context(_how_to_type(services)))
     text = "Dragonfly commands: " + ", ".join(f"`{command.name}`" for command in commands)
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
@@ -178,20 +182,25 @@ async def answer_help(request: Request, world: World, approval_service: Approval
     """Answer `help` with the requester's marks. Raises UsageError."""
     from bot.commands.help_marks import read_marks  # imports the policy, which a terminal's help does not need
 
-    return help_for(request.words, request.surface, await read_marks(request, world, approval_service))
+    marks = await read_marks(request, world, approval_service)
+    return help_for(request.words, request.surface, marks, world.known_services)
 
 
-def help_for(words: Sequence[str], surface: Surface, marks: Marks = NO_MARKS) -> Answer:
+def help_for(
+    words: Sequence[str], surface: Surface, marks: Marks = NO_MARKS, services: Collection[Service] = DECLARED
+) -> Answer:
     """Return the topics, the commands of a topic or group, the commands found by words, or one. Raises UsageError."""
     verbs = list(REGISTRY.values())
     if not words:
-        return help_answer(verbs, marks) if surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
+        if surface is Surface.TERMINAL:
+            return help_answer(verbs, marks, services)
+        return topics_answer(TOPICS, verbs, services)
     topic, group = find_topic(words), [verb for verb in verbs if verb.group.lower() == " ".join(words).lower()]
     if topic is not None:
         named = [REGISTRY[name] for name in topic.names]
-        return list_answer(topic.label, named, marks) if named else help_answer(verbs, marks)
+        return list_answer(topic.label, named, marks) if named else help_answer(verbs, marks, services)
     if group:
-        return help_answer(group, marks)
+        return help_answer(group, marks, services)
     found, about = match(words, REGISTRY), search(words, REGISTRY)
     if found is not None or not about:
         # `find` raises if there is no such command

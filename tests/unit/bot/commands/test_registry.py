@@ -155,6 +155,16 @@ async def test_help_answers_each_topic(topic: str) -> None:
     assert answer.blocks
 
 
+@pytest.mark.parametrize(
+    ("system", "services"),
+    [("runbook", "`api`, `ingest`, `enforcement`."), ("civil", "`api`, `ingest`, `enforcement`, `simplicity`.")],
+)
+async def test_help_names_the_services_of_the_operated_system(system: str, services: str) -> None:
+    world = World.from_settings(Settings.from_environment({"OPERATED_SYSTEM": system}))
+
+    assert services in str((await run("help", Request(surface=Surface.SLASH), world)).blocks)
+
+
 async def test_a_read_takes_no_slot_of_decisions_and_a_decision_none_of_reads() -> None:
     """Two people who send many `help` requests must not delay `incident ack`."""
     world = World.from_settings(NO_SETTINGS)
