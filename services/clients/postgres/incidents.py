@@ -30,11 +30,11 @@ from services.domain.incidents import (
 from services.domain.people import Person
 from services.domain.todos import MOST as MOST_TODOS
 
-CHANNEL = "chatops_incidents"  # of LISTEN and NOTIFY; the trigger announce_incident names it too
+CHANNEL = "chatops_incidents"  # for LISTEN and NOTIFY; the trigger announce_incident names it too
 
 
 async def create_incident(conn: Connection, new: NewIncident) -> int:
-    """The new incident's id. It is open, and nothing is due yet."""
+    """Store a new incident, open and with nothing due yet, and return its id."""
     by = new.opened_by
     parameters = {
         "environment": new.environment,
@@ -56,83 +56,87 @@ async def read_incident(conn: Connection, incident_id: int) -> Incident | None:
 
 
 async def find_incident_of_message(conn: Connection, *, channel_id: str, ts: str) -> Incident | None:
-    """The incident whose root message this is, or one of its pages; None for any other message."""
+    """The incident whose first message, or one of whose pages, this is; None for any other message."""
     return await fetch_one(conn, _to_incident, "find_incident_of_message", channel_id=channel_id, ts=ts)
 
 
 async def list_open_incidents(conn: Connection) -> list[Incident]:
-    """The unresolved ones, acknowledged or not, oldest first; `find_covering` picks one for services."""
+    """The unresolved incidents, acknowledged or not, oldest first; `find_covering` picks one for services."""
     return await fetch_all(conn, _to_incident, "list_open_incidents")
 
 
 async def list_incidents(conn: Connection, *, limit: int) -> list[Incident]:
-    """Newest first."""
+    """The newest incidents in any state, newest first."""
     return await fetch_all(conn, _to_incident, "list_incidents", limit=limit)
 
 
 async def list_opened_by(conn: Connection, *, user_id: str, window: timedelta) -> list[int]:
-    """The ids of those that this person opened by hand within the window, oldest first."""
+    """The ids of the incidents that this person opened by hand within the last `window`, oldest first."""
     cur = await conn.execute(SQL["list_opened_by"], {"user_id": user_id, "window": window})
     return [int(row[0]) for row in await cur.fetchall()]
 
 
 async def lock_opening(conn: Connection) -> None:
-    """Incidents opened by hand wait until this transaction ends."""
+    """Make everyone else who opens an incident by hand wait until this transaction ends."""
     await conn.execute(SQL["lock_opening"])
 
 
 async def lock_incident(conn: Connection, incident_id: int) -> datetime | None:
-    """Keep it as it is until this transaction ends; the database's time then. None: there is no such incident."""
+    """Lock the incident until this transaction ends. The database's time after any wait; None if there is none."""
     row = await (await conn.execute(SQL["lock_incident"], {"incident_id": incident_id})).fetchone()
     return None if row is None else row[0]
 
 
 async def acknowledge_incident(conn: Connection, *, incident_id: int, person: Person, due_in: timedelta) -> bool:
-    """Whether it is the person's now; False when it is resolved. `due_in`: until they are reminded of it."""
+    """Make the person its owner, to be reminded after `due_in`, also in place of another; False if it is resolved."""
     parameters = {"incident_id": incident_id, "user_id": person.user_id, "team_id": person.team_id, "due_in": due_in}
     return await _happened(conn, SQL["acknowledge_incident"], parameters)
 
 
 async def unacknowledge_incident(conn: Connection, *, incident_id: int) -> bool:
-    """Whether it was acknowledged and is open now; people are due to be called at once."""
+    """Open an acknowledged incident again, with its next page due at once; False if it was not acknowledged."""
     return await _happened(conn, SQL["unacknowledge_incident"], {"incident_id": incident_id})
 
 
 async def resolve_incident(conn: Connection, *, incident_id: int, person: Person, cause: str) -> bool:
-    """Whether this ended it; False when it had ended before."""
+    """Resolve the incident; False if it was resolved already."""
     parameters = {"incident_id": incident_id, "user_id": person.user_id, "team_id": person.team_id, "cause": cause}
     return await _happened(conn, SQL["resolve_incident"], parameters)
 
 
 async def change_severity(conn: Connection, *, incident_id: int, severity: IncidentSeverity) -> bool:
-    """Whether it had another severity, and had not ended."""
+    """Change the severity; False if it is the same already or the incident is resolved."""
     return await _happened(conn, SQL["change_severity"], {"incident_id": incident_id, "severity": severity.value})
 
 
 async def note_activity(conn: Connection, *, incident_id: int, due_in: timedelta) -> bool:
-    """A person was active in it; its owner is reminded after `due_in`. False when it has ended."""
+    """Note that a person did something: an owner is reminded `due_in` from now. False if it is resolved."""
     return await _happened(conn, SQL["note_activity"], {"incident_id": incident_id, "due_in": due_in})
 
 
 async def note_reminder(conn: Connection, *, incident_id: int, due_in: timedelta | None) -> bool:
-    """A reminder is being sent; something else is due after `due_in`, or nothing. False when it has ended."""
+    """Note that its owner is reminded now; the next is due after `due_in` (None: nothing). False if it is resolved."""
     return await _happened(conn, SQL["note_reminder"], {"incident_id": incident_id, "due_in": due_in})
 
 
 async def set_due(conn: Connection, *, incident_id: int, due_in: timedelta | None) -> bool:
-    """The leader looks at it again after `due_in`, or not by itself. False when it has ended."""
+    """Have the leader look at it again after `due_in` (None: not by itself). False if it is resolved."""
     return await _happened(conn, SQL["set_due"], {"incident_id": incident_id, "due_in": due_in})
 
 
 async def set_cleared(conn: Connection, *, incident_id: int, cleared_at: datetime | None) -> bool:
-    """Whether this is news: the last of its alerts ended at that time, or (None) one fires again."""
+    """Note when the last of its alerts ended; None if one fires again.
+
+    Then paging starts at the first level again, and so does the diagnosis. False if the incident is resolved or the
+    same was noted already.
+    """
     return await _happened(conn, SQL["set_cleared"], {"incident_id": incident_id, "cleared_at": cleared_at})
 
 
 async def note_briefed(conn: Connection, *, incident_id: int, part: int, cause: KnownCause | None = None) -> bool:
-    """Whether this part (1, 2 …) of the diagnosis was the next one, and the incident has not ended.
+    """Note that this part (1, 2 …) of the diagnosis is posted; False unless it is the next part and it is not resolved.
 
-    `cause` None leaves what is there.
+    `cause` None keeps the cause that is stored.
     """
     return await _happened(
         conn, SQL["note_briefed"], {"incident_id": incident_id, "part": part, **cause_columns(cause)}
@@ -140,20 +144,20 @@ async def note_briefed(conn: Connection, *, incident_id: int, part: int, cause: 
 
 
 def cause_columns(cause: KnownCause | None) -> dict[str, object]:
-    """The parameters of a query that stores it."""
+    """The parameters that a query which stores this cause takes; each is None without a cause."""
     cause = cause or KnownCause("")
     return {"diagnosis": cause.title or None, "diagnosed_since": cause.since, "remedy": cause.remedy}
 
 
 async def read_picture(conn: Connection, *, incident_id: int) -> IncidentPicture | None:
-    """None: not drawn yet."""
+    """The picture of its hour as it was drawn last; None if it was not drawn yet."""
     return await fetch_one(conn, IncidentPicture, "read_picture", incident_id=incident_id)
 
 
 async def store_picture(
     conn: Connection, *, incident_id: int, blocks: Sequence[Mapping[str, Any]], drawn_at: datetime
 ) -> bool:
-    """In place of an earlier one."""
+    """Store the picture in place of an earlier one; False if there is no such incident."""
     parameters = {"incident_id": incident_id, "blocks": Jsonb([dict(block) for block in blocks]), "drawn_at": drawn_at}
     return await _happened(conn, SQL["store_picture"], parameters)
 
@@ -161,7 +165,7 @@ async def store_picture(
 async def record_page(
     conn: Connection, *, incident_id: int, number: int, level: int, reason: str, due_in: timedelta
 ) -> bool:
-    """Whether people may be called for the `number`-th time: it is written, and the next time is due after `due_in`.
+    """Store the `number`-th page; the next is due after `due_in`. Only if this is True may people be paged.
 
     Raises SourceError, when the transaction ends, unless the incident is open.
     """
@@ -171,19 +175,19 @@ async def record_page(
 
 
 async def create_page(conn: Connection, *, incident_id: int, number: int, level: int, reason: str) -> bool:
-    """Whether there was no page of this number yet. `count_page` has to follow."""
+    """Store a page; False if there is one of this number already. `count_page` must follow."""
     parameters = {"incident_id": incident_id, "number": number, "level": level, "reason": reason}
     return await _happened(conn, SQL["create_page"], parameters)
 
 
 async def count_page(conn: Connection, *, incident_id: int, number: int, level: int, due_in: timedelta) -> bool:
-    """Whether the page of this number is the one after those that were counted."""
+    """Count the stored page; the next is due after `due_in`. False unless its number follows the last counted one."""
     parameters = {"incident_id": incident_id, "number": number, "level": level, "due_in": due_in}
     return await _happened(conn, SQL["count_page"], parameters)
 
 
 async def list_pages(conn: Connection, incident_id: int) -> list[PageSent]:
-    """Oldest first."""
+    """The incident's pages, oldest first."""
     return await fetch_all(conn, PageSent, "list_pages", incident_id=incident_id)
 
 
@@ -223,7 +227,7 @@ MOST_EVENTS = 500  # of one incident; people write some dozens
 
 
 async def read_incident_record(conn: Connection, incident_id: int) -> IncidentRecord | None:
-    """Everything about one incident; None when there is none of this number."""
+    """The incident with its alerts, pages, events and to-dos; None if no incident has this number."""
     incident = await read_incident(conn, incident_id)
     if incident is None:
         return None
