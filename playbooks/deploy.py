@@ -81,8 +81,7 @@ class Facts:
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Plan | NoPlan:
-    """A plan to deploy a commit. `scope` is the word for the services ("api", "workers", "all"); `sha` has 7 to 40
-    characters."""
+    """A plan to deploy a commit. `scope`: the services, as "api", "workers" or "all". `sha`: 7 to 40 characters."""
     whole = _complete(facts, sha)
     if isinstance(whole, NoPlan):
         return whole
@@ -207,8 +206,7 @@ def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[
 
 
 def _may_bring_others(facts: Facts, sha: str) -> bool:
-    """True if the commit may have migrations that the bot has no files of; a commit that ran before has applied its
-    own."""
+    """True if the commit may have migrations that the bot has no files of; one that ran before has applied its own."""
     is_ours = facts.examined_of is not None and same_sha(facts.examined_of, sha)
     return not is_ours and all(one.commit_sha != sha for one in _known(facts))
 

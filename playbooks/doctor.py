@@ -70,8 +70,7 @@ class Report:
 
     @property
     def wrong(self) -> tuple[Finding, ...]:
-        """The problems that no cause explains, each with its row of the troubleshooting table if its evidence is
-        there."""
+        """The problems that no cause explains, with their rows of the troubleshooting table if the evidence exists."""
         return tuple(finding for finding in self.diagnosed.rest if finding.status in _WRONG)
 
     @property

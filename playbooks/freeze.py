@@ -65,8 +65,7 @@ def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str,
 
 
 def go_ahead(plan: Plan, freezes: Freezes, moment: datetime) -> Plan:
-    """The plan of any other change: no freeze refuses it, but its warnings name those in force, as far as they are
-    known."""
+    """The plan of any other change: no freeze refuses it, but its warnings name those in force, as far as known."""
     found = () if isinstance(freezes, Unavailable) or not plan.services else in_force(freezes, plan.services, moment)
     return _with_warnings(plan, [f"{freeze_words(one, moment)}; {plan.playbook} goes ahead" for one in found])
 

@@ -92,8 +92,7 @@ def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
 
 
 def _upload_plan(facts: Facts, sample: SampleFile) -> Plan:
-    """A plan for a system that keeps the rows. It needs two people in every environment, because nothing removes the
-    rows."""
+    """A plan for a system that keeps the rows: two people in every environment, because nothing removes the rows."""
     steps = (
         VerifyApiHealth(SAMPLE_HEALTH_S),
         UploadKeptSample(sample.checksum),

@@ -201,8 +201,7 @@ def _order(line: Line) -> tuple[int, bool]:
 
 
 def _unless_silent(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[Finding]:
-    """The other findings that need the database; without its unknowns if the database is silent, which is reported
-    once."""
+    """The other findings that need the database; their unknowns only if it is not silent, which is reported once."""
     return [f for f in findings if not (isinstance(server, Unavailable) and f.status is Status.UNKNOWN)]
 
 

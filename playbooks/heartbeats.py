@@ -34,8 +34,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """One worker, or (`MISSING`) the place of a missing one. `job_age` is None without a job; `age` is the
-    heartbeat's."""
+    """One worker, or (`MISSING`) the place of one. `job_age`: None without a job; `age`: the heartbeat's."""
 
     state: State
     worker_type: str

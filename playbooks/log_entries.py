@@ -50,8 +50,7 @@ def split_entries(lines: Sequence[LogLine]) -> list[list[int]]:
 
 
 def _begins(message: str) -> _Part:
-    """The part that a new entry starts in. An indented line is the rest of a traceback whose first lines were not
-    read."""
+    """The part that a new entry starts in. An indented line is the rest of a traceback whose first lines are absent."""
     return _Part.FRAMES if _TRACEBACK.match(message) or message[:1].isspace() else _Part.PLAIN
 
 

@@ -77,8 +77,7 @@ def _is_one_rollout(before: Deployment, after: Deployment) -> bool:
 
 
 def _rollout_words(rollout: Sequence[tuple[Service, Deployment]]) -> str:
-    """ "e9a70d3b deployed to ingest (crashed), api, commit by Ann: Fix it". For a service deployed twice, the newest
-    status."""
+    """ "e9a70d3b deployed to ingest (crashed), api, commit by Ann: Fix it"; of a service deployed twice the newest."""
     newest = {service: one.status for service, one in rollout}
     where = ", ".join(f"{service.short}{_status_words(newest[service])}" for service in newest)
     one = rollout[-1][1]

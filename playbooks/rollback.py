@@ -112,8 +112,7 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None =
 
 
 def _find_broken(ranked: Sequence[Candidate], target: Target) -> Candidate | None:
-    """The target, by its commit if a deployment was named, if its code doesn't work with the current schema; None
-    otherwise."""
+    """The target, by its commit if a deployment was named, if its code doesn't work with the schema now; else None."""
     commits = {move.to.commit_sha for move in target.moves}
     known = (one for one in ranked if one == target.candidate or (one.sha is not None and one.sha in commits))
     return next((one for one in known if one.broken_by), None)
@@ -141,8 +140,7 @@ def _steps(services: Sequence[Service], moves: Sequence[Move]) -> Iterator[Step]
 
 
 def _move_steps(move: Move) -> Iterator[Step]:
-    """Roll one service back. It is locked at once: if the verification fails, no deploy may follow before a person has
-    looked."""
+    """Roll one service back, and lock it at once: if verification fails, no deploy may follow before a person looks."""
     service, sha = move.found.service, move.to.commit_sha
     yield RollBackDeployment(service, move.found.current.id, move.to.id, sha or "")
     yield AwaitDeployment(service, DEPLOY_S)

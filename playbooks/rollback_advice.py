@@ -25,8 +25,7 @@ LATELY = timedelta(hours=2)  # the cause of a problem is rarely older
 
 @dataclass(frozen=True)
 class Offer:
-    """`candidates`: best first, the first one recommended unless there is a `doubt`. `instead`: a step that helps
-    sooner."""
+    """`candidates`: best first, the first is recommended without a `doubt`. `instead`: a step that helps sooner."""
 
     candidates: tuple[Candidate, ...]
     doubt: str | None = None
@@ -60,8 +59,7 @@ def _doubt(scope: str, pasts: Sequence[Past], load: Load) -> tuple[str | None, N
 
 
 def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis | None:
-    """The most urgent cause that concerns these services: a general one or one of theirs; otherwise the first of
-    any."""
+    """The most urgent cause that concerns these services: a general one or one of theirs; else the first of any."""
     return next((one for one in diagnosed.diagnoses if fits(one, services)), diagnosed.first)
 
 

@@ -253,8 +253,7 @@ def _count_since(migrations: MigrationStatus | Unavailable, moment: datetime) ->
 
 
 def _has_run(deployment: Deployment) -> bool:
-    """True if it ran. A removed one counts, although Railway does not report whether it ever served; an image proves
-    it."""
+    """True if it ran. A removed one counts, though Railway does not report whether it served; an image proves it."""
     return deployment.can_rollback or deployment.status in _RAN
 
 

@@ -85,8 +85,7 @@ class _Fit:
 
 
 def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan:
-    """A plan to undo a migration. `version` has 14 digits and is the newest applied migration. `with_api`: stop the API
-    too."""
+    """A plan to undo a migration. `version`: the newest applied one, 14 digits. `with_api`: stop the API too."""
     if isinstance(facts.migrations, Unavailable):
         return unavailable(facts.migrations)
     refusal = _refuse(facts, facts.migrations, version)

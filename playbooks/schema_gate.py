@@ -1,5 +1,4 @@
-"""The effects of migrations on a change of code: named in its plan, confirmed by typing, or refused
-(docs/changes.md)."""
+"""Effects of migrations on a change of code: named in its plan, confirmed by typing, or refused (docs/changes.md)."""
 
 from __future__ import annotations
 

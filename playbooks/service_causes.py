@@ -173,8 +173,7 @@ def _did_run(found: Found, service: Service, state: Finding, deployed_at: dateti
 
 
 def _answered_for(found: Found, service: Service, state: Finding, deployed_at: datetime) -> timedelta | None:  # noqa: ARG001 - as `_beat_for`
-    """The time for which the API answered ok with the deployment's commit; while it is built, the previous one
-    answers."""
+    """The time that the API answered ok with the deployment's commit; while it is built, the previous one answers."""
     api = found.one("api.health")
     since, until = (read_moment(api.evidence.get(name)) if api else None for name in ("well_since", "well_until"))
     own, its = api.evidence.get("well_sha") if api else None, state.evidence.get("latest_sha")

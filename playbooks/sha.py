@@ -18,8 +18,7 @@ from services.domain.services import Service
 
 @dataclass(frozen=True)
 class ServiceSha:
-    """One service. `deployed`: the serving deployment, None if there is none. `reported`: the commits that its
-    processes report."""
+    """One service. `deployed`: the serving deployment, or None. `reported`: the commits that its processes report."""
 
     service: Service
     deployed: Deployment | Unavailable | None

@@ -326,8 +326,7 @@ class VerifyNoOrphanedJobs(_OfService):
 
 @dataclass(frozen=True)
 class Soak(_OfService):
-    """Watch the runbook's checks for `seconds`, compared with the 10 min before; a breach scales back to
-    `fall_back_to`."""
+    """Watch the runbook's checks for `seconds`, compared with the 10 min before; a breach scales to `fall_back_to`."""
 
     seconds: int
     fall_back_to: int
@@ -515,8 +514,7 @@ class VerifyKeptSample(VerifySampleData):
 
 @dataclass(frozen=True)
 class RemoveSample(_Act):
-    """Remove a marked batch with everything derived from it. None: the one that this run uploaded, whatever its
-    state."""
+    """Remove a marked batch with everything derived from it. None: the one of this run, whatever its state."""
 
     batch_id: str | None
     cleans_up = True

@@ -70,8 +70,7 @@ def system_among(states: States) -> System:
 
 
 def _fitting(states: States) -> System | None:
-    """The system whose services Railway reports; None if there is none. Services that Railway did not report prove
-    nothing."""
+    """The system whose services Railway reports; None without one. Services that Railway omits prove nothing."""
     if isinstance(states, Unavailable):
         return None
     return system_with([service for service, state in states.items() if state.unknown is None])

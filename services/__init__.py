@@ -1,2 +1,1 @@
-"""The systems around the bot: a folder with `__main__.py` is a process, `clients/` has the clients of outside
-systems."""
+"""The systems around the bot: a folder with `__main__.py` is a process, `clients/` has the outside systems' clients."""

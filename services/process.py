@@ -139,8 +139,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def describe_error(error: BaseException) -> str:
-    """The error's class and its last frames, `KeyError at handler.py:12 > decide.py:41`; for a SourceError also the
-    reason."""
+    """The error's class and last frames: `KeyError at handler.py:12 > decide.py:41`; a SourceError's reason too."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]  # of several that failed together, the first is the cause
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]

@@ -53,8 +53,7 @@ def default_rules() -> AlertRules:
 
 
 def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
-    """Parse a file's content, merged over the defaults; `name` is the file's name in faults. Reports all faults at
-    once."""
+    """Parse a file's content, merged over the defaults; `name`: the file's in faults. Reports all faults at once."""
     try:
         text = decode_toml(content)
         given = tomllib.loads(text)

@@ -126,8 +126,7 @@ class PeopleSettings(Group):
 
 
 class IdentitySettings(Group):
-    """The environment that this bot belongs to, and the commit that it runs. `supabase_url` is for links to its
-    dashboard."""
+    """The environment of this bot, and the commit that it runs. `supabase_url` is for links to its dashboard."""
 
     environment: EnvironmentName = Field(validation_alias="ENVIRONMENT")
     supabase_mode: EnvironmentName = Field(validation_alias="SUPABASE_MODE")
@@ -137,8 +136,7 @@ class IdentitySettings(Group):
 
 
 class SystemSettings(Group):
-    """The operated system; None: the one that the database shows. `simplicity`: Railway's name of its fourth
-    service."""
+    """The operated system; None: the one that the database shows. `simplicity`: its fourth service's Railway name."""
 
     name: str | None = Field(None, validation_alias="OPERATED_SYSTEM")
     simplicity: str | None = Field(None, validation_alias="RAILWAY_SERVICE_SIMPLICITY", max_length=100)

@@ -280,8 +280,7 @@ class HookSettings(Group):
 
 
 class GitHubSettings(Group):
-    """`repo`, "owner/name": the repository of the deployed code, which gets an issue per follow-up. Both or neither are
-    set."""
+    """`repo`, "owner/name": the deployed code's repository; it gets an issue per follow-up. Both are set or neither."""
 
     token: SecretValue | None = Field(None, validation_alias="GITHUB_TOKEN")
     repo: str | None = Field(None, validation_alias="GITHUB_REPO", validate_default=True)

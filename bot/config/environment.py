@@ -136,8 +136,7 @@ class Settings:
 
     @property
     def operated(self) -> SystemSettings:
-        """The settings of the operated system; the defaults (the system that the database shows) if a variable is
-        malformed."""
+        """The settings of the operated system; if a variable is malformed the defaults (the system in the database)."""
         return SystemSettings() if isinstance(self.system, Invalid) else self.system
 
     @property

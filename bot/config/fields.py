@@ -139,8 +139,7 @@ def find_faults(kind: type[Group], error: ValidationError) -> tuple[Fault, ...]:
 
 
 def _variable(kind: type[Group], place: tuple[int | str, ...]) -> str:
-    """The variable that an error is about: pydantic gives the field of an invalid default, else the last of several
-    aliases."""
+    """The variable that an error is about: pydantic gives an invalid default's field, else the last of the aliases."""
     name = [str(part) for part in place if isinstance(part, str)][-1]
     known = kind.model_fields.get(name)
     return str(known.validation_alias if known else name)

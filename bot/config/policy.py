@@ -152,8 +152,7 @@ class Rule:
 
     @property
     def conditions(self) -> str:
-        """The rule's conditions besides verb, service and environment: "replicas <= 3, mon-fri 09:00-17:00"; "" without
-        any."""
+        """The rule's conditions besides verb, service and environment, or "": "replicas <= 3, mon-fri 09:00-17:00"."""
         limits = [limit.words for limit in self.arguments or ()]
         hours = [" or ".join(window.words for window in self.hours)] if self.hours else []
         channels = [f"in {' or '.join(sorted(self.channels))}"] if self.channels else []

@@ -37,8 +37,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Findings `env.<service>.{project,environment,start_command}`; missing variables are left to
-    `checks.variables`."""
+    """Findings `env.<service>.{project,environment,start_command}`; `checks.variables` reports missing variables."""
     return [_check_projects(facts), _check_environments(facts), _check_start_command(facts)]
 
 

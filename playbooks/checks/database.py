@@ -1,5 +1,4 @@
-"""Checks that the database is reachable: with which role and pooler, and each schema (runbook, "Variable
-Validation")."""
+"""Checks that the database is reachable, with which role, pooler and schemas (runbook, "Variable Validation")."""
 
 from __future__ import annotations
 
@@ -80,8 +79,7 @@ def _hidden(server: ServerFacts) -> Finding:
 
 
 def check_connections(use: ConnectionUse | Unavailable, *, share: float) -> Finding:
-    """`database.connections`: warns if such a share of the connections that the database, or its pooler, allows is in
-    use."""
+    """`database.connections`: warns if `share` of the connections that the database or its pooler allows is in use."""
     name = "database.connections"
     if isinstance(use, Unavailable):
         return Finding(name, Status.UNKNOWN, "connections of the database unknown", use.why, next_step=CONFIG)

@@ -128,7 +128,6 @@ def _doubts(facts: Facts, expected: int | Unavailable) -> list[str]:
 
 
 def _lost(stale: int, lacking: int) -> list[str]:
-    """The states of the missing workers: "stale" if there is a stale heartbeat, "missing" if there was none for a
-    day."""
+    """The states of the missing workers: "stale" with a stale heartbeat, "missing" if there was none for a day."""
     counts = {"stale": min(stale, lacking), "missing": lacking - stale}
     return [f"{count} {word}" for word, count in counts.items() if count > 0]

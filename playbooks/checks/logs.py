@@ -159,8 +159,7 @@ def _failure(facts: Facts, group: _Group) -> Finding:
 
 
 def _by_symptom(failures: Sequence[Finding]) -> list[Finding]:
-    """Join failures with the same row of the troubleshooting table: the most frequent one, with the number of other
-    kinds."""
+    """Join failures with the same row of the troubleshooting table: the most frequent, and how many other kinds."""
     first: dict[object, Finding] = {}
     for finding in failures:
         symptom = finding.evidence.get("symptom")

@@ -54,8 +54,7 @@ def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
 
 
 def _judge_own(status: MigrationStatus) -> tuple[Status, str, str]:
-    """The finding for an existing system: the bot's schema is compared, the system's own migrations are only
-    counted."""
+    """The finding for an existing system: the bot's schema is compared, the system's own migrations are counted."""
     of_the_bot = "of the bot's schema"
     if status.changed:
         title = f"{_count(status.changed)} {of_the_bot} changed after being applied"

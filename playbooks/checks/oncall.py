@@ -127,8 +127,7 @@ def _check_repeated(facts: Facts, schedule: Schedule) -> list[Finding]:
 
 
 def check_targets(schedule: Schedule, targets: Targets) -> list[Finding]:
-    """Check that each level reaches a person outside Slack, which may be muted at night, and that each target has an
-    address."""
+    """Check that each level reaches a person outside Slack (maybe muted at night), and each target has an address."""
     return [*_slack_only(schedule), *_without_address(schedule, targets)] or [
         Finding("oncall.reach", Status.OK, "every level has a target outside Slack")
     ]

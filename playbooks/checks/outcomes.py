@@ -18,8 +18,7 @@ STEP = NextStep("Failed jobs", "failed-jobs 1h")
 
 
 def check(jobs: Sequence[FailedJob] | Unavailable, system: System) -> list[Finding]:
-    """`queue.errors`: one finding per symptom and template; another check counts errors that the table does not
-    know."""
+    """`queue.errors`: one finding per symptom and template; another check counts errors that are in no table."""
     if isinstance(jobs, Unavailable):
         return [Finding("queue.errors", Status.UNKNOWN, "errors of jobs unknown", jobs.why, next_step=STEP)]
     groups: dict[tuple[Symptom, str], list[FailedJob]] = {}

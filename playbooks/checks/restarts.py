@@ -103,8 +103,7 @@ def _crashed(facts: Facts, service: Service, crashed: int) -> Finding:
 
 
 def _crashed_instances(facts: Facts, service: Service) -> int | None:
-    """Crashed instances of the deployment that should serve; 0 if it was stopped. None if Railway does not report
-    it."""
+    """Crashed instances of the deployment that should serve; 0 if it was stopped, None if Railway does not say."""
     if facts.services is None or isinstance(facts.services, Unavailable):
         return None
     state = facts.services.get(service)

@@ -1,5 +1,4 @@
-"""Checks that the database is closed to roles that should have no access, and that each process has its intended
-role."""
+"""Checks that roles without a right to it have no access to the database, and that each process has its own role."""
 
 from __future__ import annotations
 

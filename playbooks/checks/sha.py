@@ -51,8 +51,7 @@ def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
 
 
 def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailable:
-    """The commits that the service's living processes report, each once; `unknown` for a process that does not report
-    it."""
+    """The commits that the service's living processes report, each once; `unknown` for a process without one."""
     if service.is_api:
         return facts.api if isinstance(facts.api, Unavailable) else (facts.api.git_sha or "unknown",)
     if isinstance(facts.heartbeats, Unavailable):

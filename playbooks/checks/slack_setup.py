@@ -270,8 +270,7 @@ def _check_command(exchange: Exchange, facts: SetupFacts, installation: Installa
 
 
 def _check_events(exchange: Exchange, installation: Installation) -> list[Finding]:
-    """Findings about mentions and direct messages. Only if a mention arrives does a missing direct message prove
-    anything."""
+    """Findings about mentions and direct messages; a missing direct message proves something only after a mention."""
     home, events = _page(installation, "app-home"), _page(installation, "event-subscriptions")
     if exchange.direct is not None:
         direct = _check_direct_refused(exchange.direct, home)

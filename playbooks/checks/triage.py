@@ -102,8 +102,7 @@ def _judge_database(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
 
 
 def _judge_view(service: Service, facts: Facts) -> Verdict | None:
-    """An outdated reading of our own: all workers of every type went silent together, while all other sources are
-    fine."""
+    """An outdated reading of our own: all workers of every type went silent together, all other sources are fine."""
     if isinstance(facts.services, Unavailable) or facts.services is None or not facts.api_reaches_database:
         return None
     others = [beat for beat in facts.heartbeats if beat.worker_type != service.worker_type and not beat.is_stopped]

@@ -27,8 +27,7 @@ from services.domain.errors import SourceError
 
 
 class Metrics:
-    """The API's Prometheus metrics. Labels come from small closed sets: the route's template, never the requested
-    path."""
+    """The API's Prometheus metrics. Labels are from small closed sets: the route's template, never the actual path."""
 
     def __init__(self, *, git_sha: str, environment: str) -> None:
         self._registry = CollectorRegistry()
@@ -99,8 +98,7 @@ class IntakeHealth(BaseModel):
 
 
 def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
-    """The health routes. `database` is only for probes, so that uploads that hold every other session don't look like
-    an outage."""
+    """The health routes. `database` is for probes only: uploads in every other session must not look like an outage."""
     router = APIRouter(tags=["health"], responses=documented(429))
     writes = WriteProbe(database, prove_upload, timeout_s=settings.health_timeout_s)
 
@@ -163,8 +161,7 @@ async def _is_connected(database: Database, timeout_s: float) -> bool:
 
 
 async def _intake_state(database: Database, timeout_s: float) -> IntakeState | None:
-    """The intake's state; None if its tables can't be read although the database answers (a missing migration or
-    grant)."""
+    """The intake's state; None if its tables can't be read though the database answers (no migration or grant)."""
     try:
         async with database.read(timeout_s=timeout_s) as conn:
             return await read_intake_state(conn)

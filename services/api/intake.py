@@ -91,8 +91,7 @@ class BatchState(BaseModel):
 
 
 def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
-    """The intake's routes. All require the header `X-DRAGONFLY-API-KEY`, and check it before they read anything
-    else."""
+    """The intake's routes. All require the header `X-DRAGONFLY-API-KEY`, and check it before they read anything."""
     router = APIRouter(
         prefix="/api/v1/intake",
         tags=["intake"],

@@ -28,8 +28,7 @@ MAX_FIELDS = 4
 
 @asynccontextmanager
 async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[FormData]:
-    """Receive the form; a file over 1 MB goes to disk. The form is closed afterwards. Raises RefusedError (400,
-    413)."""
+    """Receive the form, a file over 1 MB on disk. The form is closed afterwards. Raises RefusedError (400, 413)."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes + FORM_OVERHEAD_BYTES:
         raise _too_large(max_bytes)

@@ -74,8 +74,7 @@ class DateOrder:
         return number
 
     def fault(self, heading: str) -> str | None:
-        """Why dates of the file would or may be misread; None if they are fine. `heading` names their column. Rows
-        count from 1."""
+        """Why dates of the file would or may be misread, or None. `heading` names their column. Rows count from 1."""
         day_first, month_first, either = (self._rows[order] for order in _Order)
         if not (day_first and either):
             return None

@@ -214,8 +214,7 @@ class CsvFile:
         self._text.detach()
 
     def rows(self) -> Iterator[Row]:
-        """Every row with more than white space in it. It can be called only once: the file is read as rows are
-        taken."""
+        """Every row with more than white space in it. Call it only once: the file is read as rows are taken."""
         first = next(self._rows, None)
         if first is None:
             raise UnusableFileError("it has a header and no rows", what_next="Export it again with its rows.")

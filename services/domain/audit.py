@@ -24,8 +24,7 @@ class AuditRow:
 
 @dataclass(frozen=True)
 class ExportedRow:
-    """A row as exported. `hash` is SHA-256, in hex, over the hash of the previous row (nothing before the first) and
-    `content`."""
+    """A row as exported. `hash`: SHA-256, hex, of the previous row's hash (nothing before the first) and `content`."""
 
     seq: int
     hash: str

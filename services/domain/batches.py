@@ -42,8 +42,7 @@ class IntakeEvent:
 
 @dataclass(frozen=True)
 class RowFault:
-    """A reason why rows of one batch didn't pass: `Column: rule`, or the rule alone, and the number of rows that break
-    it."""
+    """A reason why rows of one batch didn't pass, `Column: rule` or the rule alone, and how many rows break it."""
 
     fault: str
     rows: int

@@ -38,8 +38,7 @@ class CalendarError(ValueError):
 
 @dataclass(frozen=True)
 class CalendarEvent:
-    """One occurrence of an event. `begins`, `ends`: in UTC. `attendees`: the addresses of those who have not
-    declined."""
+    """One occurrence of an event. `begins`, `ends`: in UTC. `attendees`: addresses of those who have not declined."""
 
     title: str
     begins: datetime
@@ -80,8 +79,7 @@ class CalendarState:
 
 @dataclass(frozen=True)
 class KnownPeople:
-    """The people whom an event can name. `people`: of the on-call file. `emails`: `{address in lower case: e-mail
-    target}`."""
+    """The people whom an event can name. `people`: of the on-call file. `emails`: `{lower-case address: target}`."""
 
     people: Mapping[str, OnCallPerson]
     emails: Mapping[str, str]

@@ -6,8 +6,7 @@ from enum import StrEnum
 
 
 class Channel(StrEnum):
-    """The values are stored and written in on-call files. WEBHOOK is a pager of any kind; its target's settings say
-    which."""
+    """The values are stored and written in on-call files. WEBHOOK is any pager; its target's settings say which."""
 
     MENTION = "mention"
     DIRECT = "direct"

@@ -1,5 +1,4 @@
-"""Facts that the database reports: its server, migrations, drift, open rights and sessions; and advice about its
-address."""
+"""Facts that the database reports: server, migrations, drift, open rights, sessions; and advice about its address."""
 
 from __future__ import annotations
 
@@ -109,8 +108,7 @@ def goes_of(applied: Iterable[AppliedMigration]) -> list[list[AppliedMigration]]
 
 @dataclass(frozen=True)
 class RecordedMigrations:
-    """The migrations that Supabase's CLI has recorded for an existing system. `head`: the newest version as text, None
-    without any."""
+    """The migrations that Supabase's CLI recorded for an existing system. `head`: the newest version, or None."""
 
     count: int
     head: str | None
@@ -212,8 +210,7 @@ POOL_SIZE, CONCURRENCY = "POOL_SIZE", "CONCURRENCY"  # the variables that set th
 
 @dataclass(frozen=True)
 class Defaults:
-    """The sessions of a process without these variables. `beside`: sessions outside the pool, which listen, beat or
-    probe."""
+    """The sessions of a process without these variables. `beside`: outside the pool, they listen, beat or probe."""
 
     pool_size: int
     beside: int
@@ -225,8 +222,7 @@ class Defaults:
 
 
 def sessions_per_replica(defaults: Defaults | None, variables: Mapping[str, str]) -> int | Unavailable:
-    """The sessions of one replica, by the variables of its next deployment (names in any case, as the processes read
-    them)."""
+    """The sessions of one replica, by its next deployment's variables (names in any case, as processes read them)."""
     if defaults is None:
         return Unavailable("system", "this system does not report how many sessions one replica holds")
     set_to = {name.upper(): value.strip() for name, value in variables.items() if value.strip()}

@@ -19,8 +19,7 @@ _RELEASE = re.compile(r"v\d+\.\d+\.\d+\Z")  # the runbook's v1.x.x
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag on the checked out commit. `annotated`: made with `git tag -a`, so that it records who released and
-    when."""
+    """A tag on the checked out commit. `annotated`: made with `git tag -a`, so it records who released and when."""
 
     name: str
     annotated: bool
@@ -32,8 +31,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A git checkout. `uncommitted`: how many files differ from the commit or are not known to git. `tags`: those on
-    the commit."""
+    """A git checkout. `uncommitted`: how many files differ from the commit or are new to git. `tags`: the commit's."""
 
     head: str
     uncommitted: int
@@ -73,8 +71,7 @@ class DeploymentStatus(StrEnum):
 
     @property
     def has_taken_over(self) -> bool:
-        """True if it replaced the deployment before it, or tried to; False while it waits or is built, and if Railway
-        skipped it."""
+        """True if it replaced the deployment before it, or tried to; False if it waits, is built, or was skipped."""
         return not self.is_in_progress and self not in (DeploymentStatus.NEEDS_APPROVAL, DeploymentStatus.SKIPPED)
 
     @property
@@ -326,7 +323,7 @@ SAME_AGAIN = frozenset(
 class ServiceAct:
     """An act of a run on a service. `kind` is the name of the step ("StopService", "RollBackDeployment").
 
-    `deployment_id`: the deployment that it created or restarted; None for a stop.
+    `deployment_id`: the deployment that it created or restarted; None for a stop. `at`: when it was done.
     """
 
     service: Service
@@ -338,8 +335,7 @@ class ServiceAct:
 
 
 def with_journal(state: ServiceState, acts: Sequence[ServiceAct]) -> ServiceState:
-    """Set `stopped_at` from the journal: the time at which a run of ours stopped the service, if no later act started
-    it."""
+    """Set `stopped_at` from the journal: when a run of ours stopped the service, if no later act started it."""
     last = max((act for act in acts if act.service is state.service), key=lambda act: act.at, default=None)
     return replace(state, stopped_at=last.at if last is not None and last.kind == STOP else None)
 

@@ -82,8 +82,7 @@ LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def in_force(freezes: Iterable[Freeze], services: Collection[Service], moment: datetime) -> tuple[Freeze, ...]:
-    """The freezes that cover one of these services at this moment; an empty collection stands for a change that uses
-    all of them."""
+    """The freezes that cover one of these services at this moment; an empty collection is a change that uses all."""
     return tuple(one for one in freezes if one.concerns(services) and one.span_at(moment) is not None)
 
 

@@ -40,8 +40,7 @@ BEGAN = "began"  # the kind of event that states when the problem began, by evid
 
 
 class IncidentSeverity(StrEnum):
-    """The severity of an incident. SEV1 and SEV2 page people until one acknowledges; SEV3 is posted in the channel
-    only."""
+    """An incident's severity. SEV1 and SEV2 page until a person acknowledges; SEV3 is posted in the channel only."""
 
     SEV1 = "sev1"  # customers or money are affected now
     SEV2 = "sev2"  # part of the system does not work
@@ -56,8 +55,10 @@ _CHANGED = re.compile(r"made it (SEV[123])(?: \(it was (SEV[123])\))?")
 
 
 def changed_severity(text: str) -> tuple[IncidentSeverity | None, IncidentSeverity] | None:
-    """The severity before and after, from a timeline's "made it SEV1 (it was SEV3): …"; a former version did not write
-    the one before (None)."""
+    """The severity before and after, from a timeline's "made it SEV1 (it was SEV3): …"; None for any other text.
+
+    A former version did not write the one before: it is None then.
+    """
     found = _CHANGED.match(text)
     if found is None:
         return None
@@ -243,8 +244,7 @@ def is_root(message_key: str) -> bool:
 
 
 def find_covering(incidents: Iterable[Incident], services: Collection[str]) -> Incident | None:
-    """The unresolved incident to which work on these services (full names) belongs; the oldest of several, None without
-    one."""
+    """The unresolved incident that work on these services (full names) belongs to; the oldest of several, or None."""
     fitting = [one for one in incidents if one.state is not IncidentState.RESOLVED and one.covers(services)]
     return min(fitting, key=lambda incident: incident.opened_at, default=None)
 

@@ -107,8 +107,7 @@ PAYMENTS_SOURCE_SYSTEM = "payments"  # the source system of an upload of payment
 
 
 class PaymentColumn(Heading):
-    """A column that every file of payments must have. The reference (such as a receipt number) makes a payment
-    unique."""
+    """A column that every file of payments must have. The reference (a receipt number, say) makes a payment unique."""
 
     CASE_NUMBER = "case_number"
     COUNTY = "county"

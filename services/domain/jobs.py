@@ -67,8 +67,7 @@ def pending_words(pending: int) -> str:
 
 @dataclass(frozen=True)
 class HeartbeatReading:
-    """Heartbeats as of one moment of the database's clock. `all_visible`: True if no row-level security hides rows from
-    our role."""
+    """Heartbeats at one moment of the database's clock. `all_visible`: no row-level security hides rows from us."""
 
     as_of: datetime
     rows: tuple[Heartbeat, ...]

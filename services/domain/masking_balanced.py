@@ -69,8 +69,7 @@ def _mask_shapes(text: str) -> str:
 
 
 def _masked_object(text: str) -> str | None:
-    """Mask a structured (JSON) line: message fields like any text, other fields by their names. None if it is not
-    one."""
+    """Mask a JSON line: message fields like any text, other fields by their names. None if it is not JSON."""
     if not text.startswith("{"):
         return None
     try:
@@ -205,8 +204,7 @@ def _run_shown(run: list[str]) -> list[str]:
 
 
 def _is_like_name(token: str) -> bool:
-    """True if it is written like a name and is no word of ours: `Kowalski`, `ROE`, `J.`, or a word in another
-    script."""
+    """True if it is written like a name and is no word of ours: `Kowalski`, `ROE`, `J.`, a word in another script."""
     if _is_initial(token):
         return True
     word = token.strip(_EDGES)

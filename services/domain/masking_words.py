@@ -287,8 +287,7 @@ def is_surname(word: str) -> bool:
 
 
 def is_class_name(word: str) -> bool:
-    """True for `JudgeBoom`: two words written as one, and no surname. Only its place in the text shows that it is a
-    class."""
+    """True for `JudgeBoom`: two words written as one, no surname. Only its place in the text makes it a class."""
     return _CAMEL.fullmatch(word) is not None and _SURNAMES.match(word) is None
 
 
@@ -298,8 +297,7 @@ def is_exception(word: str) -> bool:
 
 
 def is_qualified(word: str) -> bool:
-    """True for `backend.workers.ingest.JudgeBoom`, `asyncio.run`, `self._read`: parts, at least one of them no plain
-    word."""
+    """True for `backend.workers.ingest.JudgeBoom`, `asyncio.run`, `self._read`: parts, at least one no plain word."""
     if _QUALIFIED.fullmatch(word) is None:
         return False
     parts = word.split(".")
@@ -311,8 +309,7 @@ def is_qualified(word: str) -> bool:
 
 
 def is_source_path(word: str) -> bool:
-    """True for `/app/backend/workers/ingest.py:42`, `handler.py`, `/usr/lib/python3.11`: files of programs, never
-    data."""
+    """True for `/app/backend/workers/ingest.py:42`, `handler.py`, `/usr/lib/python3.11`: program files, never data."""
     is_path = _SYSTEM_PATH.fullmatch(word) or _SOURCE_FILE.fullmatch(word)
     if not is_path or _DATA_FILE.search(word):
         return False

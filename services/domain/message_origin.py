@@ -64,8 +64,7 @@ class MessageOrigin:
 
 
 def _marked(block: dict[str, Any], mark: str) -> dict[str, Any]:
-    """Put the mark before the block's own words if they have room; a block without words stays as it is: the text has
-    the mark."""
+    """Put the mark before the block's words if they have room; a block without words stays: the text has the mark."""
     text = block.get("text")
     limit = HEADER_LIMIT if block.get("type") == "header" else TEXT_LIMIT
     if not isinstance(text, Mapping) or block.get("type") not in ("header", "section"):

@@ -65,8 +65,7 @@ class RefusedMessage:
 
 
 def linked_key(blocks: Blocks) -> str | None:
-    """The key of the message to which a button links; the first one's, because a message links to one place. None
-    without a link."""
+    """The key of the message to which the first button with a link leads (a message links to one place); else None."""
     elements = (element for block in blocks for element in block.get("elements", ()))
     return next((element["value"] for element in elements if _is_link(element)), None)
 

@@ -38,8 +38,7 @@ class Prices:
     output_usd_per_mtok: Decimal
 
     def cost_of(self, usage: Usage) -> Decimal:
-        """The cost in US dollars, rounded up to a millionth. Cached input is counted in full, so the bill may be
-        lower."""
+        """The cost in US dollars, rounded up to a millionth. Cached input counts in full, so the bill may be lower."""
         exact = usage.input_tokens * self.input_usd_per_mtok + usage.output_tokens * self.output_usd_per_mtok
         return (exact / MTOK).quantize(_MICRO_DOLLAR, rounding=ROUND_UP)
 

@@ -44,8 +44,7 @@ class MomentError(ValueError):
 
 
 def instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """A wall-clock time as a moment, in UTC: the first one of a time that comes twice; after the jump for a skipped
-    one."""
+    """A wall-clock time as a moment, in UTC: the first one of a time that comes twice; a skipped one after the jump."""
     return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)
 
 

@@ -178,8 +178,7 @@ def targets(
 
 
 def holder(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
-    """The person on call for this rotation, overrides included; None if no one is, or if the file has no such
-    rotation."""
+    """The person on call for this rotation, overrides included; None if no one is, or there is no such rotation."""
     return _person(schedule, rotation, at, overrides) if rotation in schedule.rotations else None
 
 

@@ -9,8 +9,7 @@ OUTSIDE = "outside"  # in place of a Slack team's id
 
 @dataclass(frozen=True)
 class Person:
-    """A person in Slack, as the signed payload names them, or a person or machine known by another system
-    (`outsider`)."""
+    """A person in Slack, as the signed payload names them, or a person or machine of another system (`outsider`)."""
 
     user_id: str
     team_id: str

@@ -28,8 +28,7 @@ class IncidentNumbers:
 
 @dataclass(frozen=True)
 class Shift:
-    """A 12-hour shift. `begins_at`: by the wall clock of the on-call schedule. `pages`: incidents that paged people in
-    it."""
+    """A 12-hour shift. `begins_at`: by the on-call schedule's wall clock. `pages`: its incidents that paged people."""
 
     begins_at: datetime
     pages: int

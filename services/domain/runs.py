@@ -36,8 +36,7 @@ class SelfApproval:
 
     @property
     def due_at(self) -> datetime | None:
-        """The next moment at which the leader acts: the countdown is over, or the button is due; None if neither is
-        pending."""
+        """The leader's next act: at the end of the countdown, or when the button is due; None if neither is pending."""
         return self.starts_at or (self.open_at if self.offered_at is None else None)
 
 
@@ -104,8 +103,7 @@ def note_words(text: str, name_of: Callable[[str], str] = lambda _: "a person") 
 
 
 def split_note(text: str) -> list[str]:
-    """Split a note into words and Slack ids, alternating, words first and last: ["marked done by ", "U0BEN000001",
-    ""]."""
+    """Split a note into words and Slack ids in turn, words first and last: ["marked done by ", "U0BEN000001", ""]."""
     return _BY_ID.split(text)
 
 
@@ -191,8 +189,7 @@ class Run(RequestedRun):
 
     @property
     def is_in_doubt(self) -> bool:
-        """True if it succeeded but its outcome says that something is not proved. `is_proved` reads the steps
-        themselves."""
+        """True if it succeeded but its outcome says that something is not proved. `is_proved` reads the steps."""
         return self.state is RunState.SUCCEEDED and (self.outcome or "").startswith(IN_DOUBT)
 
     @property
@@ -258,8 +255,7 @@ class PreemptedRun:
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's decision about a run. `plan_hash`: the plan that they saw; `policy_hash`: the policy that permitted
-    the decision."""
+    """A decision on a run. `plan_hash`: the plan that the person saw; `policy_hash`: the policy that permitted it."""
 
     run_id: int
     person: Person
@@ -272,8 +268,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Review:
-    """The review of one run. It is open until a person other than `acted_by` has written a note. Times are the
-    database's."""
+    """The review of one run, open until a person other than `acted_by` has written a note. Times are the database's."""
 
     run_id: int
     acted_by: Person

@@ -121,8 +121,7 @@ _FEWEST_DIGITS = 3  # in a token; with fewer it is a name with a number ("dragon
 
 
 def hide_secrets(text: str) -> str:
-    """Remove invisible characters, and replace each secret that has a known shape with "…"; the names of secrets
-    stay."""
+    """Remove invisible characters, and replace each secret of a known shape with "…"; the names of secrets stay."""
     text, pieces, place = without_invisible(text), [], 0
     while found := _PATTERN.search(text, place):
         shown, end = _shown(found)
@@ -169,8 +168,7 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
 
 
 def _option(found: re.Match[str]) -> tuple[str, int]:
-    """The rest of an option that holds no secret is searched on its own: what looks like a user may be the scheme of an
-    address."""
+    """An option without a secret is searched after its name: what looks like a user may be the scheme of an address."""
     if _is_password(found):
         return found["option"] + HIDDEN, found.end()
     rest = found.start("user") if found["user"] else found.end("option")
@@ -261,8 +259,7 @@ def _is_bare_value(name: str, value: str, *, is_of_data: bool) -> bool:
 
 
 def _is_word_with_number(text: str, *, is_any: bool = False) -> bool:
-    """True for `job_queue_2024_03`, `PORT8080`: our own words (`is_any`: any words), each with or without a number
-    after it."""
+    """True for `job_queue_2024_03`, `PORT8080`: our words (`is_any`: any words), each with or without a number."""
     parts = [_WORD_AND_NUMBER.fullmatch(part) for part in re.split(r"[/._:@+-]+", text) if part]
     words = [part[1].lower() for part in parts if part and part[1]]
     mixed = [part for part in parts if part and part[1] and part[2] and part[1] != "v"]

@@ -66,8 +66,7 @@ def without_own_secrets(text: str) -> str:
 
 
 def fit_to_print(text: str) -> str:
-    """The text without our own secrets, with escapes for characters that would control the terminal or imitate a
-    line."""
+    """The text without our own secrets; characters that would control the terminal or imitate a line are escaped."""
     return printable(without_own_secrets(text))
 
 
@@ -168,8 +167,7 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
-    """The characters that don't depend on the neighboring bytes, for each of the three offsets at which the value may
-    begin."""
+    """The characters that don't depend on neighboring bytes, for each of the 3 offsets at which the value may begin."""
     for offset in range(3):
         whole = base64.b64encode(bytes(offset) + value).decode()
         certain = whole[-(-offset * 8 // 6) : (offset + len(value)) * 8 // 6]

@@ -58,8 +58,7 @@ class Service(str):
 
     @classmethod
     def declare(cls, name: str, short: str, worker_type: WorkerType | None = None) -> Self:
-        """Declare a service and return it. Raises ValueError if it is already declared with another short name or
-        worker type."""
+        """Declare a service and return it. Raises ValueError if its short name or worker type was another one."""
         made = cls._make(name, short, worker_type, is_api=worker_type is None)
         known = _DECLARED.setdefault(name, made)
         if (known.short, known.worker_type) != (short, worker_type) or not isinstance(known, cls):

@@ -101,8 +101,7 @@ class SwapState(StrEnum):
 
 @dataclass(frozen=True)
 class Swap:
-    """`user_id` asks `other_user` to take the shift from `begins_at` until `ends_at`, and takes the other shift in
-    return."""
+    """`user_id` asks `other_user` to take the shift from `begins_at` until `ends_at`, in return for the other shift."""
 
     id: int
     rotation: str

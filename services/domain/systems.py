@@ -63,8 +63,7 @@ class OperatedService:
 
 @dataclass(frozen=True)
 class HeartbeatWords:
-    """The statuses of a heartbeat. `ended`: the process ended, so it isn't missing. `warning`: it runs, but with a
-    problem."""
+    """The statuses of a heartbeat. `ended`: the process ended, it isn't missing. `warning`: it runs with a problem."""
 
     warning: frozenset[str]
     ended: frozenset[str]
@@ -283,8 +282,7 @@ def find_system(name: str) -> System | None:
 
 
 def system_with(services: Collection[Service]) -> System | None:
-    """The system whose services are all among these; of several the one with the most services. None if there is
-    none."""
+    """The system whose services are all among these, of several the one with the most; None if there is none."""
     fitting = (system for system in SYSTEMS if set(system.services) <= set(services))
     return max(fitting, key=lambda system: len(system.services), default=None)
 

@@ -171,8 +171,7 @@ def _satisfaction(case: Case, balance: Balance) -> NextStep:
 
 
 def _renewal(case: Case) -> NextStep:
-    """Due before the lien ends, if that is still possible: until the renewal is granted, other liens may take
-    precedence."""
+    """Due before the lien ends, if still possible: until the renewal is granted, other liens may take precedence."""
     reason = f"Its lien of {LIEN_YEARS} years has ended or ends within a year."
     step = _step(Kind.RENEW_LIEN, case, renewal_opens_on(case.entered_on), reason)
     end = lien_ends_on(case.entered_on)

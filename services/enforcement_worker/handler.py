@@ -38,8 +38,7 @@ _DEBT = {None: None, True: Debt.CONSUMER, False: Debt.ORDINARY}
 async def store_figures(
     conn: Connection, page: Sequence[FiledJudgment], *, as_of: date, known: AbstractSet[UUID] = frozenset()
 ) -> frozenset[UUID]:
-    """Assess these judgments and store the results. Returns the ids of the memos that they need, without those in
-    `known`."""
+    """Assess these judgments and store the results. Returns the ids of the memos that they need and `known` lacks."""
     cases = [(judgment.id, _case(judgment)) for judgment in page]
     found = await asyncio.to_thread(assess_page, cases, as_of=as_of)
     new = {memo_id: facts for memo_id, facts in found.wanted.items() if memo_id not in known}

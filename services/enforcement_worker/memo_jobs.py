@@ -37,8 +37,7 @@ from services.job_queue.jobs import OutsideError, Result, batch_of
 
 @dataclass
 class Budget:
-    """The budget for questions: reserve before a question, settle after it. Without an answer the money stays
-    reserved."""
+    """The budget for questions: reserve before one, settle after it. Without an answer the money stays reserved."""
 
     limit: Decimal
     reserved: Decimal = field(default=Decimal(0), init=False)

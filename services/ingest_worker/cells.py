@@ -169,8 +169,7 @@ def _present(text: str) -> str:
 
 
 def _find_damaged_date(text: str) -> str | None:
-    """The damage that a spreadsheet did to a date; None if the text still looks like a date, in a format that we don't
-    read."""
+    """The damage that a spreadsheet did to a date; None if it looks like a date, in a format that we don't read."""
     if _DAY_NUMBER.fullmatch(text):
         return "a spreadsheet damaged the date (it became a number of days)"
     is_written = any(mark in text for mark in "/-")

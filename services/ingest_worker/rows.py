@@ -33,8 +33,7 @@ from services.ingest_worker.cells import (
 
 @dataclass(slots=True)
 class Statement:
-    """A judgment from one row, and from any further rows with the same words. `is_first`: the page's first one on that
-    case."""
+    """A judgment from one row, and from others with the same words. `is_first`: the page's first one on that case."""
 
     row_number: int
     judgment: Judgment
@@ -120,8 +119,7 @@ def judge_rows(rows: Sequence[Sequence[str]], header: Header, *, today: date) ->
 def judge_payments(
     rows: Sequence[Sequence[str]], header: Header, *, today: date
 ) -> tuple[Mapping[int, PaymentRow], Mapping[int, str]]:
-    """The payments by their positions, and the reasons of the rows that failed. The database matches payments to
-    cases."""
+    """The payments by position, and the reasons of the rows that failed. The database matches payments to cases."""
     good, reasons = _judge(rows, header, _payment_readers(today))
     return {position: PaymentRow._make(cells) for position, cells in good.items()}, reasons
 

@@ -117,8 +117,7 @@ class WorkerHeartbeat:
             await wait_for_any(self._state.changed, timeout_s=max(pace_s - SHORTEST_GAP_S, 0))
 
     async def beat(self) -> None:
-        """Write one beat now. If the database does not answer, that is logged, once per reason, and nothing is
-        raised."""
+        """Write one beat now. If the database does not answer, log that once per reason, and raise nothing."""
         probe = await self._probe()
         job_id, job_started_at = self._state.job
         try:

@@ -24,8 +24,7 @@ class UnusableJobError(Exception):
 
 
 class OutsideError(Exception):
-    """An external system that only this job needs has failed. The text is stored and shown; the worker is not at
-    fault."""
+    """An external system that only this job needs failed. The text is stored and shown; the worker is not at fault."""
 
     def __init__(self, why: str, *, may_retry: bool) -> None:
         super().__init__(why)

@@ -153,8 +153,7 @@ class CrashLoopError(Exception):
 
 @dataclass(kw_only=True)
 class WorkerLoop:
-    """Handles `concurrency` jobs at a time. `stop` ends it after the running jobs; `wake` ends its wait for work
-    early."""
+    """Handles `concurrency` jobs at a time. `stop` ends it after the running jobs; `wake` ends its wait for work."""
 
     worker_id: str
     worker_type: WorkerType
@@ -267,8 +266,7 @@ class WorkerLoop:
         return timedelta(seconds=self.settings.gone_after_s)
 
     async def _recover(self, error: SourceError) -> None:
-        """After a failed claim: wait until an outage is over; any other error (such as a missing grant) counts as a
-        failure."""
+        """After a failed claim: wait for the end of an outage; any other error (a missing grant, say) is a failure."""
         if error.why != self._logged_error or not error.is_outage:
             log.error("claim_pending_job: %s", error.why)
         self._logged_error = error.why

@@ -122,7 +122,10 @@ def signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def _bind(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command that starts the child. On Linux the kernel kills it when the sandbox dies, even by SIGKILL."""
+    """The command that starts the child. On Linux the kernel kills it when the sandbox dies, even by SIGKILL.
+
+    On other systems the child ends only if the sandbox stops it.
+    """
     if sys.platform != "linux":
         return command
     return (sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command)
