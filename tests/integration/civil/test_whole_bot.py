@@ -60,8 +60,7 @@ class Beside:
         assert await acting_as(self.workspace, model.ANN.id).click(asked.channel, asked.ts, action) is None
 
     async def wait_for(self, words: str) -> Message:
-        """Return the bot's first message in the incidents channel that has these words."""
-
+        """Return the bot's first message in the incidents channel whose text matches this pattern."""
         return await first_message(self.mine, lambda message: re.search(words, message.text) is not None)
 
 
