@@ -17,7 +17,6 @@ from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.config.policy_file import load_policy
-from bot.delivery.undeliverable import called_by_id, responders
 from bot.loops import keep_running
 from bot.periodic_tasks import PeriodicTask
 from bot.runs.emergency_stop import EmergencyNotices
@@ -28,6 +27,7 @@ from bot.slack_directory import Groups, Profiles, SlackNames, readable_name
 from bot.views.run import Content, run_message
 from bot.wake_ups import WakeUps
 from bot.wiring.core import CoreWiring
+from bot.wiring.people import called_by_id, responders
 from bot.world import World
 from services.clients.postgres.pool import Database
 from services.clients.slack import SlackClient

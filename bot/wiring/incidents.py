@@ -7,7 +7,6 @@ from collections.abc import Callable
 from bot.config.alerts import AlertRules
 from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
-from bot.delivery.undeliverable import approvers_of, responders, schedule_of
 from bot.incidents.answers import Accounts
 from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
@@ -18,6 +17,7 @@ from bot.slack_directory import Groups, SlackNames
 from bot.views.alerts import runbook_url
 from bot.wake_ups import WakeUps
 from bot.wiring.core import CoreWiring
+from bot.wiring.people import approvers_of, responders, schedule_of
 from bot.world import World
 from services.clients.github import GitHubClient
 from services.clients.pagers.pagerduty import PagerDutyApi

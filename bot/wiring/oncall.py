@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from bot.config.fields import Invalid
-from bot.delivery.undeliverable import responders, schedule_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore
@@ -21,6 +20,7 @@ from bot.periodic_tasks import PeriodicTask
 from bot.wake_ups import WakeUps
 from bot.wiring.changes import ChangeWiring
 from bot.wiring.core import CoreWiring
+from bot.wiring.people import responders, schedule_of
 from services.domain.oncall import Schedule
 
 

@@ -10,7 +10,7 @@ from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.delivery.outbox import Sender
 from bot.delivery.pages import Pagers, PagerTransport, pager_deliveries
-from bot.delivery.undeliverable import Undeliverable, page_recipients, phones_behind
+from bot.delivery.undeliverable import Undeliverable
 from bot.leader import Leader
 from bot.outage.database import Outage
 from bot.outage.pages import OutagePagers, OutagePaging, on_call_levels
@@ -19,6 +19,7 @@ from bot.slack.incidents_channel import IncidentsChannel
 from bot.wake_ups import WakeUps
 from bot.watchdog import DeadMansSwitch
 from bot.wiring.core import CoreWiring
+from bot.wiring.people import page_recipients, phones_behind
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages as outbox
 from services.clients.railway.parsing import project_link

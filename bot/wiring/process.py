@@ -21,7 +21,6 @@ from bot.config.alerts_file import usable_rules
 from bot.config.environment import require
 from bot.delivery.outbox import Sender
 from bot.delivery.pages import Pagers
-from bot.delivery.undeliverable import responders, schedule_of
 from bot.drills.runner import DrillRunner
 from bot.freezes.notices import FreezeNotices
 from bot.incidents.answers import PhoneAnswers
@@ -53,6 +52,7 @@ from bot.wiring.incidents import (
 )
 from bot.wiring.oncall import make_oncall_tasks, watch_oncall_file
 from bot.wiring.outside import make_incidents_channel, make_notifiers, make_outage, make_sender, make_switch
+from bot.wiring.people import responders, schedule_of
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
 from services.clients.postgres.listen import CHANNEL as REFRESH_CHANNEL
