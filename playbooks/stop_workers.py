@@ -26,7 +26,7 @@ from playbooks.change_parts import (
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
-from services.domain.deployments import find_state, list_others
+from services.domain.deployments import ServiceState, find_state, list_others
 from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK, SYSTEMS, System, system_with
@@ -70,10 +70,15 @@ def system_among(states: States) -> System:
 
 
 def _fitting(states: States) -> System | None:
-    """The system whose services Railway reports; None without one. Services that Railway omits prove nothing."""
+    """The system whose services Railway reports; None without one, or if a service of another one was not reported."""
     if isinstance(states, Unavailable):
         return None
-    return system_with([service for service, state in states.items() if state.unknown is None])
+    fitting = system_with([service for service, state in states.items() if state.unknown is None])
+    return None if fitting is None or _unreported(states) - set(fitting.services) else fitting
+
+
+def _unreported(states: Mapping[Service, ServiceState]) -> set[Service]:
+    return {service for service, state in states.items() if state.unknown is not None}
 
 
 def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = "") -> Plan | NoPlan:
@@ -183,8 +188,8 @@ def _warnings(facts: Facts, founds: Sequence[Standing], missing: Mapping[Service
 
 def _guess(states: States) -> str:
     fitting = _fitting(states)
-    if fitting is None:
-        return (
-            "the services in Railway fit none, so it is unknown: every known worker that Railway shows can be stopped"
-        )
-    return f"by its services it is {fitting.name}"
+    if fitting is not None:
+        return f"by its services it is {fitting.name}"
+    is_partial = not isinstance(states, Unavailable) and _unreported(states)
+    doubt = "Railway did not report every service" if is_partial else "the services in Railway fit none"
+    return f"{doubt}, so it is unknown: every known worker that Railway shows can be stopped"

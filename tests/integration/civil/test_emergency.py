@@ -125,4 +125,4 @@ async def test_stop_names_the_worker_of_which_railway_failed_to_report(failed: s
     stopped = {worker.short for worker in CIVIL.workers if f"Stop {worker.short}" in shown}
     assert stopped == {"ingest", "enforcement", "simplicity"} - {failed}
     assert f"not stopped: {failed}, " in shown
-    assert "it is civil" not in shown
+    assert "by its services" not in shown
