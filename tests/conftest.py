@@ -28,7 +28,6 @@ from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection
 from services.domain.services import Service
 from services.domain.systems import CIVIL
-from services.sandbox.page.render import DRAWABLE
 from services.sandbox.postgres.server import OWNER, PostgresServer, dsns, give_passwords, make_database, make_owner
 from services.sandbox.slack import model
 from services.sandbox.slack.limits import violations
@@ -228,8 +227,7 @@ async def as_bot(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
 def slack_payloads(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Check everything that tests make the bot send to the local Slack against the limits of Slack, a phone and the
-    page.
+    """Check everything that tests make the bot send to the local Slack against the limits of Slack and of a phone.
 
     The stand-in's own tests are skipped: they send on purpose what Slack refuses.
     """
@@ -244,7 +242,7 @@ def slack_payloads(
 
 
 def _faults(call: dict[str, Any]) -> Iterator[str]:
-    """Faults in one recorded call: what Slack would refuse, and what the page can't draw."""
+    """What Slack would refuse in one recorded call."""
     method, payload = call["method"], call["payload"]
     surface, content = "message", payload
     if method.startswith("views."):
@@ -255,17 +253,6 @@ def _faults(call: dict[str, Any]) -> Iterator[str]:
     groups = (model.OPERATORS.id, model.APPROVERS.id)  # the bot's settings name them; no others may be mentioned
     for violation in violations(content, surface=surface, method=method, groups=groups):  # type: ignore[arg-type]
         yield f"{method}: {violation}"
-    for unknown in sorted(_types_in(content.get("blocks") or []) - DRAWABLE):
-        yield f"{method}: the page cannot draw {unknown}"
-
-
-def _types_in(blocks: object) -> set[str]:
-    if isinstance(blocks, list):
-        return set().union(*(_types_in(item) for item in blocks))
-    if not isinstance(blocks, dict):
-        return set()
-    own = {str(blocks["type"])} if "type" in blocks else set()
-    return own.union(*(_types_in(item) for item in blocks.values()))
 
 
 async def _connect(dsn: str) -> Connection:

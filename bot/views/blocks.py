@@ -83,11 +83,6 @@ def context(*mrkdwn: str) -> Block:
     return {"type": "context", "elements": [_mrkdwn(note, SECTION_LIMIT) for note in notes]}
 
 
-def divider() -> Block:
-    """A divider line."""
-    return {"type": "divider"}
-
-
 def preformatted(text: str) -> Block:
     """Fixed-width text that Slack does not parse, for untrusted but cleaned lines."""
     shown = {"type": "text", "text": text if text.strip() else EMPTY}

@@ -388,8 +388,6 @@ def action_of(workspace: "Workspace", block_id: str, element: Json, value: Answe
     shape |= {"type": element["type"], "block_id": block_id, "action_id": element["action_id"]}
     if element["type"] in INPUTS or element["type"] == "overflow":
         shape |= entered(element, value)
-    elif element["type"] == "feedback_buttons":
-        shape["value"] = value
     return shape | {"action_ts": workspace.new_ts()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.sandbox.slack.model import Json
 
-Answer = str | list[str] | None  # typed text, or chosen values
+Answer = str | None  # typed text, or the chosen value
 Answers = Mapping[str, Mapping[str, Answer]]  # {block_id: {action_id: answer}}
 
 
@@ -16,36 +16,19 @@ class Input:
     """The format of an element's value: under `key`, starting from `initial`."""
 
     key: str
-    initial: str
+    initial: str = ""
     is_option: bool = False  # the value is a whole option object, not only its `value`
-    is_many: bool = False
 
 
 INPUTS: Mapping[str, Input] = {
     "plain_text_input": Input("value", "initial_value"),
-    "email_text_input": Input("value", "initial_value"),
-    "url_text_input": Input("value", "initial_value"),
-    "number_input": Input("value", "initial_value"),
-    "rich_text_input": Input("rich_text_value", "initial_value"),
-    "file_input": Input("files", "", is_many=True),
     "datepicker": Input("selected_date", "initial_date"),
-    "timepicker": Input("selected_time", "initial_time"),
-    "datetimepicker": Input("selected_date_time", "initial_date_time"),
     "static_select": Input("selected_option", "initial_option", is_option=True),
-    "external_select": Input("selected_option", "initial_option", is_option=True),
     "radio_buttons": Input("selected_option", "initial_option", is_option=True),
     "users_select": Input("selected_user", "initial_user"),
-    "conversations_select": Input("selected_conversation", "initial_conversation"),
-    "channels_select": Input("selected_channel", "initial_channel"),
-    "checkboxes": Input("selected_options", "initial_options", is_option=True, is_many=True),
-    "multi_static_select": Input("selected_options", "initial_options", is_option=True, is_many=True),
-    "multi_external_select": Input("selected_options", "initial_options", is_option=True, is_many=True),
-    "multi_users_select": Input("selected_users", "initial_users", is_many=True),
-    "multi_conversations_select": Input("selected_conversations", "initial_conversations", is_many=True),
-    "multi_channels_select": Input("selected_channels", "initial_channels", is_many=True),
 }
-PRESSED = frozenset({"button", "icon_button", "workflow_button", "feedback_buttons", "overflow"})
-INTERACTIVE = PRESSED | INPUTS.keys()
+MENU = Input("selected_option", is_option=True)  # of an `overflow`, which keeps no value
+INTERACTIVE = INPUTS.keys() | {"button", "overflow"}
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
@@ -109,30 +92,18 @@ def state_values(blocks: list[Json], answers: Answers | None) -> Json:
 
 def initial(element: Json) -> Json:
     kind = INPUTS[element["type"]]
-    return {"type": element["type"], kind.key: element.get(kind.initial, [] if kind.is_many else None)}
+    return {"type": element["type"], kind.key: element.get(kind.initial)}
 
 
 def entered(element: Json, answer: Answer) -> Json:
     """The value object of an element after a person has used it."""
-    kind = INPUTS.get(element["type"], Input("selected_option", "", is_option=True))
-    chosen = [answer] if isinstance(answer, str) else list(answer or [])
-    found: list[Any] = [_option(element, value) for value in chosen] if kind.is_option else list(chosen)
-    found = [value for value in found if value not in (None, "")]
-    if element["type"] == "datetimepicker":
-        found = [int(value) for value in found]
-    return {"type": element["type"], kind.key: found if kind.is_many else next(iter(found), None)}
+    kind = INPUTS.get(element["type"], MENU)
+    value = _option(element, answer) if kind.is_option else answer or None
+    return {"type": element["type"], kind.key: value}
 
 
-def _option(element: Json, value: str) -> Json | None:
-    groups = [group["options"] for group in element.get("option_groups", ())]
-    options = [option for group in [element.get("options", ()), *groups] for option in group]
-    known = next((option for option in options if option.get("value") == value), None)
-    if known is None and element["type"] in ("external_select", "multi_external_select"):
-        return {
-            "text": {"type": "plain_text", "text": value},
-            "value": value,
-        }  # such options come from the app, not from the view
-    return known
+def _option(element: Json, value: Answer) -> Json | None:
+    return next((option for option in element.get("options", ()) if option.get("value") == value), None)
 
 
 def unanswered(blocks: list[Json], values: Json) -> dict[str, str]:
@@ -149,7 +120,7 @@ def unanswered(blocks: list[Json], values: Json) -> dict[str, str]:
 
 
 def _problem(element: Json, value: Any, *, is_optional: bool) -> str | None:
-    if value in (None, "", []):
+    if value in (None, ""):
         return None if is_optional else "Please complete this required field."
     if isinstance(value, str):
         if len(value) > element.get("max_length", 3000):

@@ -14,6 +14,7 @@ from starlette.responses import Response as responses_Response
 from starlette.websockets import WebSocket
 
 from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.blocks import Answer
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.messages import mimetype
 from services.sandbox.slack.model import Json, NothingThereError
@@ -39,14 +40,14 @@ class Clicked(BaseModel):
     ts: str = ""
     view_id: str | None = None
     block_id: str | None = None
-    value: str | list[str] | None = None
-    answers: dict[str, dict[str, str | list[str] | None]] = {}
+    value: Answer = None
+    answers: dict[str, dict[str, Answer]] = {}
 
 
 class Submitted(BaseModel):
     user: str
     view_id: str
-    answers: dict[str, dict[str, str | list[str] | None]] = {}
+    answers: dict[str, dict[str, Answer]] = {}
 
 
 class Closed(BaseModel):

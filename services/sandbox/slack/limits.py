@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -12,12 +12,12 @@ from services.sandbox.slack.blocks import INTERACTIVE
 from services.sandbox.slack.limits_schema import (
     BLOCKS,
     BLOCKS_PER_SURFACE,
-    CHARTS,
-    ELEMENTS,
+    HINT,
     ID,
     OBJECTS,
-    RICH,
     SURFACES,
+    TABLES,
+    TYPES,
     VIEWS,
     Bool,
     ListOf,
@@ -33,13 +33,6 @@ from services.sandbox.slack.limits_schema import (
 
 Json = dict[str, Any]
 Surface = Literal["message", "modal", "home"]
-TABLES: Mapping[str, Mapping[str, Shape]] = {
-    "block": BLOCKS,
-    "element": ELEMENTS,
-    "rich": RICH,
-    "object": OBJECTS,
-    "chart": CHARTS,
-}
 ADVICE = frozenset({"truncated", "fallback_text"})  # Slack accepts these, but shows them differently
 TEXT_TYPES = {"plain_text": "emoji", "mrkdwn": "verbatim"}  # {type: its only optional key}
 
@@ -87,17 +80,9 @@ def check_object(shape: Shape, value: Json, path: str, *, is_block: bool = False
         if key in known and item is not None:
             yield from check(known[key], item, f"{path}/{key}")
         elif key not in known and key != "type":
-            yield Violation(f"{path}/{key}", "unknown_property", f"invalid additional property: {key}")
-    yield from _groups(shape, value, path)
-
-
-def _groups(shape: Shape, value: Json, path: str) -> Iterator[Violation]:
-    for group in shape.one_of:
-        if sum(1 for key in group if value.get(key) is not None) != 1:
-            yield Violation(path, "required", f"must have exactly one of: {', '.join(sorted(group))}")
-    for group in shape.any_of:
-        if not any(value.get(key) is not None for key in group):
-            yield Violation(path, "required", f"must have at least one of: {', '.join(sorted(group))}")
+            yield Violation(f"{path}/{key}", "unknown_property", f"invalid additional property: {key} ({HINT})")
+    if shape.any_of and all(value.get(key) is None for key in shape.any_of):
+        yield Violation(path, "required", f"must have at least one of: {', '.join(sorted(shape.any_of))}")
 
 
 def _string(spec: Str, value: Any, path: str) -> Iterator[Violation]:
@@ -139,7 +124,8 @@ def _list(spec: ListOf, value: Any, path: str) -> Iterator[Violation]:
 def _typed(spec: Typed, value: Any, path: str) -> Iterator[Violation]:
     kind = str(value.get("type")) if isinstance(value, dict) else "nothing"
     if kind not in spec.types:
-        yield Violation(f"{path}/type", "unknown_type", f"`{kind}` is not allowed here")
+        message = f"`{kind}` is not allowed here" if kind in TYPES else f"unsupported type: {kind} ({HINT})"
+        yield Violation(f"{path}/type", "unknown_type", message)
         return
     yield from check_object(TABLES[spec.where][kind], value, path, is_block=kind in BLOCKS)
 
@@ -166,9 +152,6 @@ def _plain_value(spec: Spec, value: Any, path: str) -> Iterator[Violation]:
             return
 
 
-MARKDOWN_TOTAL = 12_000
-# Not documented: messages with markdown blocks were refused from about 13,200 characters in all blocks together.
-TOTAL_WITH_MARKDOWN = 13_200
 TABLE_TOTAL = 10_000  # characters in all cells together
 AT_MOST_PER_MESSAGE = {"table": 1, "plan": 1, "data_visualization": 2}
 TOO_MANY_CODES = {"table": "only_one_table_allowed"}
@@ -181,7 +164,6 @@ def across_blocks(blocks: list[Json]) -> Iterator[Violation]:
         yield from _action_ids(block, f"/blocks/{index}")
         yield from CHECKS.get(str(block.get("type")), _nothing)(block, f"/blocks/{index}")
     yield from _counts(blocks)
-    yield from _totals(blocks)
 
 
 def _block_ids(blocks: list[Json]) -> Iterator[Violation]:
@@ -219,16 +201,6 @@ def _counts(blocks: list[Json]) -> Iterator[Violation]:
             yield Violation("/blocks", TOO_MANY_CODES.get(kind, "too_many"), f"no more than {limit} `{kind}` allowed")
 
 
-def _totals(blocks: list[Json]) -> Iterator[Violation]:
-    markdown = sum(len(str(block.get("text", ""))) for block in blocks if block.get("type") == "markdown")
-    if markdown > MARKDOWN_TOTAL:
-        message = f"all markdown blocks together must be at most {MARKDOWN_TOTAL} characters"
-        yield Violation("/blocks", "msg_blocks_too_long", message)
-    if markdown and sum(characters(block) for block in blocks) > TOTAL_WITH_MARKDOWN:
-        message = f"all blocks together must be at most {TOTAL_WITH_MARKDOWN} characters beside markdown"
-        yield Violation("/blocks", "msg_blocks_too_long", message)
-
-
 def characters(value: Any) -> int:
     """The number of characters of text in a block."""
     if isinstance(value, dict):
@@ -240,16 +212,6 @@ def characters(value: Any) -> int:
 def _table(block: Json, path: str) -> Iterator[Violation]:
     if characters(block.get("rows")) > TABLE_TOTAL:
         yield Violation(f"{path}/rows", "too_long", f"all cells together must be at most {TABLE_TOTAL} characters")
-
-
-def _data_table(block: Json, path: str) -> Iterator[Violation]:
-    yield from _table(block, path)
-    rows = [row for row in block.get("rows") or [] if isinstance(row, list)]
-    if len({len(row) for row in rows}) > 1:
-        yield Violation(f"{path}/rows", "unequal_rows", "every row must have as many cells as the first")
-    for index, cell in enumerate(rows[0] if rows else []):
-        if isinstance(cell, dict) and cell.get("type") == "rich_text":
-            yield Violation(f"{path}/rows/0/{index}/type", "unknown_type", "a header cell cannot be rich_text")
 
 
 def _input(block: Json, path: str) -> Iterator[Violation]:
@@ -284,7 +246,6 @@ def _chart(block: Json, path: str) -> Iterator[Violation]:
 
 CHECKS: dict[str, Callable[[Json, str], Iterator[Violation]]] = {
     "table": _table,
-    "data_table": _data_table,
     "data_visualization": _chart,
     "input": _input,
 }
@@ -323,14 +284,11 @@ def _in_blocks(value: Any, path: str) -> Iterator[Violation]:
         for index, item in enumerate(value):
             yield from _in_blocks(item, f"{path}/{index}")
     elif isinstance(value, dict):
-        match value.get("type"):
-            case "mrkdwn" | "markdown":
-                yield from _strings(value, ("text",), path)
-            case "broadcast" | "usergroup":
-                yield _violation(path, str(value.get("range") or value.get("usergroup_id")))
-            case _:
-                for key, item in value.items():
-                    yield from _in_blocks(item, f"{path}/{key}")
+        if value.get("type") == "mrkdwn":
+            yield from _strings(value, ("text",), path)
+            return
+        for key, item in value.items():
+            yield from _in_blocks(item, f"{path}/{key}")
 
 
 def _violation(path: str, what: str) -> Violation:
@@ -418,7 +376,7 @@ def _block(block: object, path: str, surface: Surface) -> Iterator[Violation]:
     kind = str(block.get("type"))
     shape = BLOCKS.get(kind)
     if shape is None:
-        yield Violation(f"{path}/type", "unknown_type", f"unsupported block type: {kind}")
+        yield Violation(f"{path}/type", "unknown_type", f"unsupported block type: {kind} ({HINT})")
         return
     if surface not in SURFACES.get(kind, BLOCKS_PER_SURFACE):
         yield Violation(f"{path}/type", "not_allowed_here", f"`{kind}` is not supported in a {surface}")

@@ -6,7 +6,7 @@ choice is reported by its option's value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 
 from markupsafe import Markup
 
@@ -17,102 +17,78 @@ Draw = Callable[[Json, Drawing], Markup]
 
 
 def static_select(element: Json, drawing: Drawing) -> Markup:
-    multiple = str(element.get("type")).startswith("multi_")
-    chosen = element.get("initial_options") if multiple else [element.get("initial_option")]
-    values = [option.get("value") for option in chosen or () if option]
-    options: list[Child] = []
-    for group in element.get("option_groups") or ():
-        options.append(el("optgroup", _options(group.get("options", ()), values), label=plain(group.get("label"))))
-    options.append(_options(element.get("options", ()), values))
-    return _select(element, drawing, options, multiple=multiple)
-
-
-def _options(options: Sequence[Json], chosen: Sequence[object]) -> list[Child]:
-    return [
-        el("option", plain(option.get("text")), value=option.get("value"), selected=option.get("value") in chosen)
-        for option in options
-    ]
+    chosen = (element.get("initial_option") or {}).get("value")
+    return _select(
+        element,
+        drawing,
+        [
+            el("option", plain(option.get("text")), value=option.get("value"), selected=option.get("value") == chosen)
+            for option in element.get("options", ())
+        ],
+    )
 
 
 def users_select(element: Json, drawing: Drawing) -> Markup:
-    return _directory_select(element, drawing, {key: f"@{name}" for key, name in drawing.users.items()}, "user")
+    chosen = element.get("initial_user")
+    options = [el("option", f"@{name}", value=key, selected=key == chosen) for key, name in drawing.users.items()]
+    return _select(element, drawing, options)
 
 
-def channels_select(element: Json, drawing: Drawing) -> Markup:
-    kind = "channel" if "channels" in str(element.get("type")) else "conversation"
-    return _directory_select(element, drawing, {key: f"#{name}" for key, name in drawing.channels.items()}, kind)
-
-
-def _directory_select(element: Json, drawing: Drawing, names: Mapping[str, str], kind: str) -> Markup:
-    multiple = str(element.get("type")).startswith("multi_")
-    chosen = element.get(f"initial_{kind}s", ()) if multiple else [element.get(f"initial_{kind}")]
-    options = [el("option", name, value=key, selected=key in chosen) for key, name in names.items()]
-    return _select(element, drawing, options, multiple=multiple)
-
-
-def _select(element: Json, drawing: Drawing, options: Iterable[Child], *, multiple: bool) -> Markup:
-    placeholder = None if multiple else el("option", plain(element.get("placeholder")) or "Choose an option", value="")
+def _select(element: Json, drawing: Drawing, options: Iterable[Child]) -> Markup:
     return el(
         "select",
-        placeholder,
+        el("option", plain(element.get("placeholder")) or "Choose an option", value=""),
         options,
         name=_id(element, drawing),
         id=_id(element, drawing),
-        multiple=multiple,
         aria_label=drawing.label,
         data_send=True,
     )
 
 
-def choices(kind: str) -> Draw:
-    def draw(element: Json, drawing: Drawing) -> Markup:
-        initial = element.get("initial_options") or [element.get("initial_option")]
-        values = [option.get("value") for option in initial if option]
-        rows = [
+def radio_buttons(element: Json, drawing: Drawing) -> Markup:
+    chosen = (element.get("initial_option") or {}).get("value")
+    rows = [
+        el(
+            "label",
             el(
-                "label",
-                el(
-                    "input",
-                    type=kind,
-                    name=_id(element, drawing),
-                    value=option.get("value"),
-                    checked=option.get("value") in values,
-                    data_send=True,
-                ),
-                el("span", text_object(option.get("text"), drawing), description(option, drawing)),
-                class_="choice",
-            )
-            for option in element.get("options", ())
-        ]
-        return el("fieldset", rows, role="radiogroup" if kind == "radio" else "group", aria_label=drawing.label)
-
-    return draw
-
-
-def field(kind: str, initial: str = "initial_value") -> Draw:
-    def draw(element: Json, drawing: Drawing) -> Markup:
-        return el(
-            "input",
-            type=kind,
-            name=_id(element, drawing),
-            id=_id(element, drawing),
-            value=element.get(initial),
-            placeholder=plain(element.get("placeholder")) or None,
-            minlength=element.get("min_length"),
-            maxlength=element.get("max_length"),
-            step="any" if element.get("is_decimal_allowed") else None,
-            aria_label=drawing.label,
-            autocomplete="off",
-            autofocus=element.get("focus_on_load"),
-            data_send=initial != "initial_value",
+                "input",
+                type="radio",
+                name=_id(element, drawing),
+                value=option.get("value"),
+                checked=option.get("value") == chosen,
+                data_send=True,
+            ),
+            el("span", text_object(option.get("text"), drawing), description(option, drawing)),
+            class_="choice",
         )
+        for option in element.get("options", ())
+    ]
+    return el("fieldset", rows, role="radiogroup", aria_label=drawing.label)
 
-    return draw
+
+def datepicker(element: Json, drawing: Drawing) -> Markup:
+    return _field("date", element, drawing, value=element.get("initial_date"), data_send=True)
+
+
+def _field(kind: str, element: Json, drawing: Drawing, **attributes: object) -> Markup:
+    return el(
+        "input",
+        type=kind,
+        name=_id(element, drawing),
+        id=_id(element, drawing),
+        placeholder=plain(element.get("placeholder")) or None,
+        aria_label=drawing.label,
+        autocomplete="off",
+        autofocus=element.get("focus_on_load"),
+        **attributes,
+    )
 
 
 def text_input(element: Json, drawing: Drawing) -> Markup:
     if not element.get("multiline"):
-        return field("text")(element, drawing)
+        low, high = element.get("min_length"), element.get("max_length")
+        return _field("text", element, drawing, value=element.get("initial_value"), minlength=low, maxlength=high)
     return el(
         "textarea",
         element.get("initial_value"),
@@ -198,30 +174,6 @@ def _button(element: Json, drawing: Drawing) -> Markup:
     return el("button", text, type="button", class_=class_, aria_label=label, data_send=True)
 
 
-def _icon_button(element: Json, _drawing: Drawing) -> Markup:
-    icon = {"trash": "🗑️"}.get(str(element.get("icon")), "•")
-    label = plain(element.get("text"))
-    return el("button", icon, type="button", class_="button button-icon", title=label, aria_label=label, data_send=True)
-
-
-def _feedback(element: Json, _drawing: Drawing) -> Markup:
-    def thumb(side: str, icon: str) -> Markup:
-        button = element.get(f"{side}_button") or {}
-        label = button.get("accessibility_label") or plain(button.get("text"))
-        return el(
-            "button",
-            icon,
-            type="button",
-            class_="button button-icon",
-            title=plain(button.get("text")),
-            aria_label=label,
-            data_send=True,
-            data_choice=button.get("value"),
-        )
-
-    return el("span", thumb("positive", "👍"), thumb("negative", "👎"), class_="feedback", role="group")
-
-
 def _overflow(element: Json, drawing: Drawing) -> Markup:
     items = [_overflow_item(option, drawing) for option in element.get("options", ())]
     summary = el("summary", "⋯", class_="button button-icon", aria_label="More actions")
@@ -242,23 +194,10 @@ def _overflow_item(option: Json, drawing: Drawing) -> Markup:
 
 CONTROLS: dict[str, Draw] = {
     "button": _button,
-    "icon_button": _icon_button,
-    "feedback_buttons": _feedback,
     "overflow": _overflow,
     "static_select": static_select,
-    "multi_static_select": static_select,
     "users_select": users_select,
-    "multi_users_select": users_select,
-    "channels_select": channels_select,
-    "multi_channels_select": channels_select,
-    "conversations_select": channels_select,
-    "multi_conversations_select": channels_select,
-    "radio_buttons": choices("radio"),
-    "checkboxes": choices("checkbox"),
+    "radio_buttons": radio_buttons,
     "plain_text_input": text_input,
-    "number_input": field("number"),
-    "email_text_input": field("email"),
-    "url_text_input": field("url"),
-    "datepicker": field("date", "initial_date"),
-    "timepicker": field("time", "initial_time"),
+    "datepicker": datepicker,
 }

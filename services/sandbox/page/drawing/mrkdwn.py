@@ -1,11 +1,9 @@
-"""Slack's text as HTML: mrkdwn, markdown, entities, emoji and text objects."""
+"""Slack's text as HTML: mrkdwn, entities, emoji and text objects."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import groupby
 
 from markupsafe import Markup
 
@@ -150,126 +148,6 @@ def _special(target: str, label: str, drawing: Drawing) -> Markup:
     if found:
         return date(int(found["unix"]), found["form"], unescape(label), found["link"])
     return join([unescape(label) or f"<{target}>"])
-
-
-_MARKDOWN_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```[^\S\n]*$\n?", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"(#{1,6})\s+(.*)")
-_RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,})\s*")
-_BULLET = re.compile(r"\s*[-*+]\s+(.*)")
-_NUMBER = re.compile(r"\s*\d+[.)]\s+(.*)")
-_MARKDOWN_QUOTE = re.compile(r">\s?(.*)")
-_TABLE_RULE = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*")
-_MARKDOWN_INLINE = re.compile(
-    r"`(?P<code>[^`\n]+)`"
-    r"|\[(?P<label>[^\]\n]*)\]\((?P<url>[^)\s]+)\)"
-    r"|\*\*(?P<bold>[^\n]+?)\*\*"
-    r"|~~(?P<strike>[^\n]+?)~~"
-    r"|(?<![\w*])[*](?P<italic>[^*\n]+)[*](?![\w*])"
-    r"|(?<![\w_])_(?P<slanted>[^_\n]+)_(?![\w_])"
-)
-_MARKDOWN_TAGS = {"bold": "strong", "strike": "s", "italic": "em", "slanted": "em"}
-
-
-def markdown(block: Json, _drawing: Drawing) -> Markup:
-    text = str(block.get("text", ""))
-    parts: list[Child] = []
-    end = 0
-    for match in _MARKDOWN_FENCE.finditer(text):
-        parts += [
-            _markdown_lines(text[end : match.start()]),
-            el("pre", match[1].rstrip("\n"), class_="code-block", tabindex="0"),
-        ]
-        end = match.end()
-    return el("div", *parts, _markdown_lines(text[end:]), class_="markdown")
-
-
-def _markdown_lines(text: str) -> Markup:
-    """Draw lines; neighboring lines of one kind become one element."""
-    groups = groupby(text.split("\n"), key=_kind)
-    return join([_group(kind, list(lines)) for kind, lines in groups])
-
-
-def _kind(line: str) -> str:
-    shapes = (
-        ("heading", _HEADING),
-        ("rule", _RULE),
-        ("bullet", _BULLET),
-        ("number", _NUMBER),
-        ("quote", _MARKDOWN_QUOTE),
-    )
-    for kind, shape in shapes:
-        if shape.fullmatch(line):
-            return kind
-    if line.lstrip().startswith("|"):
-        return "table"
-    return "text" if line.strip() else "blank"
-
-
-def _group(kind: str, lines: list[str]) -> Child:
-    match kind:
-        case "blank":
-            return None
-        case "heading":
-            return [_heading(line) for line in lines]
-        case "rule":
-            return el("hr")
-        case "bullet":
-            return el("ul", [el("li", inline(item)) for item in _bodies(_BULLET, lines)])
-        case "number":
-            return el("ol", [el("li", inline(item)) for item in _bodies(_NUMBER, lines)])
-        case "quote":
-            return el("blockquote", _broken(list(_bodies(_MARKDOWN_QUOTE, lines))))
-        case "table":
-            return _table(lines)
-        case _:
-            return el("p", _broken(lines))
-
-
-def _bodies(shape: re.Pattern[str], lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        match = shape.fullmatch(line)
-        yield match[1] if match else line
-
-
-def _heading(line: str) -> Markup:
-    marks, _, title = line.partition(" ")
-    # A message is below the page's own headings, so its headings start two levels lower.
-    return el(f"h{min(len(marks) + 2, 6)}", inline(title.strip()))
-
-
-def _broken(lines: list[str]) -> list[Child]:
-    return [[el("br") if number else None, inline(line)] for number, line in enumerate(lines)]
-
-
-def _table(lines: list[str]) -> Markup:
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for line in lines
-        if not _TABLE_RULE.fullmatch(line)
-    ]
-    head = el("thead", el("tr", [el("th", inline(cell), scope="col") for cell in rows[0]])) if rows else None
-    body = el("tbody", [el("tr", [el("td", inline(cell)) for cell in row]) for row in rows[1:]])
-    label = f"Table of {', '.join(rows[0])}" if rows else "Table"
-    return el("div", el("table", head, body), class_="table-scroll", tabindex="0", role="region", aria_label=label)
-
-
-def inline(text: str) -> Markup:
-    """Draw marks, code and links within one line."""
-    parts: list[Child] = []
-    end = 0
-    for match in _MARKDOWN_INLINE.finditer(text):
-        parts += [with_emoji(text[end : match.start()]), _markdown_token(match)]
-        end = match.end()
-    return join([*parts, with_emoji(text[end:])])
-
-
-def _markdown_token(match: re.Match[str]) -> Markup:
-    if match["code"] is not None:
-        return el("code", match["code"])
-    if match["url"] is not None:
-        return link(match["url"], match["label"] or None)
-    kind = str(match.lastgroup)
-    return el(_MARKDOWN_TAGS[kind], inline(match[kind]))
 
 
 _FENCE = re.compile(r"```\n?(.*?)```\n?", re.DOTALL)

@@ -1,47 +1,39 @@
-"""Draws the blocks `table`, `data_table` and `data_visualization`."""
+"""Draws the blocks `table` and `data_visualization`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing.controls import control
 from services.sandbox.page.drawing.html import Child, Drawing, Json, cannot_draw, el, join
-from services.sandbox.page.drawing.rich_text import rich_text
 
 WIDTH, HEIGHT = 480, 200
 LEFT, BOTTOM, TOP = 44, 26, 10  # space for the labels of the axes
-PIE_RADIUS = 80
 MAX_LABELS = 8  # below the axis; more would overlap
+CHARTS = frozenset({"line"})
 
 
 def data_visualization(block: Json, _drawing: Drawing) -> Markup:
     chart = block.get("chart") or {}
     kind = str(chart.get("type"))
-    title = str(block.get("title", ""))
-    if kind == "pie":
-        segments = chart.get("segments", ())
-        drawn, names = _pie(segments), [str(segment.get("label", "")) for segment in segments]
-    elif kind in SHAPES:
-        drawn = _plot(chart, SHAPES[kind])
-        names = [str(series.get("name", "")) for series in chart.get("series", ())]
-    else:
+    if kind not in CHARTS:
         return cannot_draw("chart", kind)
-    return el("figure", el("figcaption", title), drawn, _legend(names), _numbers(title, chart), class_="chart")
+    title = str(block.get("title", ""))
+    names = [str(series.get("name", "")) for series in chart.get("series", ())]
+    return el("figure", el("figcaption", title), _plot(chart), _legend(names), _numbers(title, chart), class_="chart")
 
 
-def _plot(chart: Json, shape: Callable[[Sequence[float], int, int, float], list[Child]]) -> Markup:
+def _plot(chart: Json) -> Markup:
     axis = chart.get("axis_config") or {}
     categories = [str(name) for name in axis.get("categories", ())]
     rows = [_values(series, categories) for series in chart.get("series", ())]
     top = _nice(max((value for row in rows for value in row), default=0))
-    shapes = [shape(row, number, len(rows), top) for number, row in enumerate(rows)]
     return el(
         "svg",
         _grid(top),
-        shapes,
+        [_line(row, number, top) for number, row in enumerate(rows)],
         _labels(categories),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
@@ -54,37 +46,8 @@ def _values(series: Json, categories: Sequence[str]) -> list[float]:
     return [points.get(category, 0.0) for category in categories]
 
 
-def _bars(values: Sequence[float], number: int, of: int, top: float) -> list[Child]:
-    slot = _slot(len(values))
-    width = slot * 0.7 / max(of, 1)
-    return [
-        el(
-            "rect",
-            x=_round(LEFT + slot * index + slot * 0.15 + width * number),
-            y=_round(_y(value, top)),
-            width=_round(width),
-            height=_round(HEIGHT - BOTTOM - _y(value, top)),
-            rx=2,
-            class_=f"series-{number % 6} fill",
-        )
-        for index, value in enumerate(values)
-    ]
-
-
-def _line(values: Sequence[float], number: int, _of: int, top: float) -> list[Child]:
-    return [el("polyline", points=_points(values, top), class_=f"series-{number % 6} line")]
-
-
-def _area(values: Sequence[float], number: int, of: int, top: float) -> list[Child]:
-    floor = HEIGHT - BOTTOM
-    slot = _slot(len(values))
-    first, last = LEFT + slot / 2, LEFT + slot * (len(values) - 0.5)
-    outline = f"{_round(first)},{floor} {_points(values, top)} {_round(last)},{floor}"
-    return [el("polygon", points=outline, class_=f"series-{number % 6} area"), *_line(values, number, of, top)]
-
-
-SHAPES = {"bar": _bars, "line": _line, "area": _area}
-CHARTS = frozenset({"pie", *SHAPES})
+def _line(values: Sequence[float], number: int, top: float) -> Markup:
+    return el("polyline", points=_points(values, top), class_=f"series-{number % 6} line")
 
 
 def _points(values: Sequence[float], top: float) -> str:
@@ -127,39 +90,17 @@ def _labels(categories: Sequence[str]) -> list[Child]:
     ]
 
 
-def _pie(segments: Sequence[Json]) -> Markup:
-    total = sum(float(segment.get("value", 0)) for segment in segments) or 1.0
-    circumference = 2 * math.pi * PIE_RADIUS / 2
-    slices: list[Child] = []
-    start = 0.0
-    for number, segment in enumerate(segments):
-        length = float(segment.get("value", 0)) / total * circumference
-        slices.append(
-            el(
-                "circle",
-                r=PIE_RADIUS / 2,
-                cx=100,
-                cy=100,
-                stroke_dasharray=f"{_round(length)} {_round(circumference - length)}",
-                stroke_dashoffset=_round(-start),
-                class_=f"series-{number % 6} slice",
-            )
-        )
-        start += length
-    return el("svg", slices, viewBox="0 0 200 200", role="img", aria_label="pie chart", class_="pie")
-
-
 def _legend(names: Sequence[str]) -> Markup | None:
     items = [el("li", name, class_=f"series-{number % 6}") for number, name in enumerate(names)]
     return el("ul", items, class_="legend") if items else None
 
 
 def _numbers(title: str, chart: Json) -> Markup:
-    rows = [(str(s.get("label", "")), s.get("value")) for s in chart.get("segments", ())]
-    for series in chart.get("series", ()):
-        rows += [
-            (f"{series.get('name')}, {point.get('label')}", point.get("value")) for point in series.get("data", ())
-        ]
+    rows = [
+        (f"{series.get('name')}, {point.get('label')}", point.get("value"))
+        for series in chart.get("series", ())
+        for point in series.get("data", ())
+    ]
     cells = [el("tr", el("th", name, scope="row"), el("td", str(value))) for name, value in rows]
     return el("table", el("caption", title), el("tbody", cells), class_="for-listeners")
 
@@ -168,76 +109,27 @@ def _round(value: float) -> str:
     return f"{value:.1f}"
 
 
-CELLS = frozenset({"raw_text", "raw_number", "rich_text", "action_cell"})
-DEFAULT_PAGE = 5  # rows of a `data_table` that Slack shows without `page_size`
+CELLS = frozenset({"raw_text"})
 
 
-def table(block: Json, drawing: Drawing) -> Markup:
+def table(block: Json, _drawing: Drawing) -> Markup:
     """Draw a table; its first row is the header, as in Slack."""
-    settings = block.get("column_settings") or ()
     rows = block.get("rows", ())
     head, body = rows[:1], rows[1:]
-    return _scrolling(
-        _label(head),
-        el("thead", [_row(row, settings, drawing, header=True) for row in head]),
-        el("tbody", [_row(row, settings, drawing) for row in body]),
-    )
+    drawn = el("table", el("thead", [_row(row, "th") for row in head]), el("tbody", [_row(row, "td") for row in body]))
+    return el("div", drawn, class_="table-scroll", tabindex="0", role="region", aria_label=_label(head))
 
 
 def _label(head: Sequence[Sequence[Json]]) -> str:
     """The table's name for screen readers: its column names."""
-    names = [str(cell.get("text", "")) for row in head for cell in row if cell.get("type") == "raw_text"]
+    names = [str(cell.get("text", "")) for row in head for cell in row]
     return f"Table of {', '.join(filter(None, names))}" if any(names) else "Table"
 
 
-def data_table(block: Json, drawing: Drawing) -> Markup:
-    """Draw the first page of rows; the rest is collapsed below it, which is enough for the demo."""
-    caption = str(block.get("caption", ""))
-    rows = block.get("rows", ())
-    page = int(block.get("page_size", DEFAULT_PAGE))
-    key = int(block.get("row_header_column_index", 0))
-    head = el("thead", [_row(row, (), drawing, header=True) for row in rows[:1]])
-    shown, folded = rows[1 : page + 1], rows[page + 1 :]
-    first = _scrolling(
-        caption, el("caption", caption), head, el("tbody", [_row(row, (), drawing, row_header=key) for row in shown])
-    )
-    if not folded:
-        return first
-    rest = _scrolling(
-        f"{caption}, more rows", head, el("tbody", [_row(row, (), drawing, row_header=key) for row in folded])
-    )
-    return join([first, el("details", el("summary", f"{len(folded)} more rows"), rest, class_="more-rows")])
+def _row(row: Sequence[Json], tag: str) -> Markup:
+    return el("tr", [el(tag, _cell(cell), scope="col" if tag == "th" else None) for cell in row])
 
 
-def _scrolling(label: str, *parts: Child) -> Markup:
-    return el("div", el("table", parts), class_="table-scroll", tabindex="0", role="region", aria_label=label)
-
-
-def _row(
-    row: Sequence[Json],
-    settings: Sequence[Json | None],
-    drawing: Drawing,
-    *,
-    header: bool = False,
-    row_header: int = -1,
-) -> Markup:
-    cells = []
-    for number, cell in enumerate(row):
-        setting = (settings[number] if number < len(settings) else None) or {}
-        name = "th" if header or number == row_header else "td"
-        classes = [f"align-{setting.get('align')}" if setting.get("align") in ("center", "right") else ""]
-        classes += ["wrap" if setting.get("is_wrapped") else "", "number" if cell.get("type") == "raw_number" else ""]
-        scope = ("col" if header else "row") if name == "th" else None
-        cells.append(el(name, _cell(cell, drawing), class_=" ".join(filter(None, classes)) or None, scope=scope))
-    return el("tr", cells)
-
-
-def _cell(cell: Json, drawing: Drawing) -> Markup:
+def _cell(cell: Json) -> Markup:
     kind = str(cell.get("type"))
-    if kind == "rich_text":
-        return rich_text(cell, drawing)
-    if kind in ("raw_text", "raw_number"):
-        return join([str(cell.get("text", cell.get("value", "")))])
-    if kind == "action_cell":
-        return control(cell.get("element") or {}, drawing)
-    return cannot_draw("table cell", kind)
+    return join([str(cell.get("text", ""))]) if kind in CELLS else cannot_draw("table cell", kind)

@@ -30,13 +30,11 @@ function toast(text) {
   const confirmDialog = document.querySelector("#confirm");
   const modal = document.querySelector("#modal");
 
-  // The value of one control, as the local Slack expects it: text, or a list if several can be chosen.
+  // The value of one control, as the local Slack expects it.
   function valueOf(control) {
     const field = control.querySelector("select, textarea, input");
     if (!field) return undefined;
-    if (field.type === "checkbox") return Array.from(control.querySelectorAll("input:checked"), (box) => box.value);
     if (field.type === "radio") return control.querySelector("input:checked")?.value ?? "";
-    if (field.multiple) return Array.from(field.selectedOptions, (option) => option.value);
     return field.value;
   }
 

@@ -13,7 +13,7 @@
   const isSameField = (oldNode, newNode) => {
     if (!["INPUT", "TEXTAREA", "SELECT"].includes(oldNode.tagName) || oldNode.name !== newNode.name) return false;
     if (oldNode.tagName === "SELECT") return oldNode.innerHTML === newNode.innerHTML;
-    return !["radio", "checkbox"].includes(oldNode.type) || oldNode.value === newNode.value;
+    return oldNode.type !== "radio" || oldNode.value === newNode.value;
   };
 
   htmx.defineExtension("steady", {

@@ -682,7 +682,7 @@ def test_slack_accepts_incident_messages_with_hostile_content(method: str) -> No
 
 
 def test_the_picture_of_an_incident_stands_below_its_buttons_once_it_is_over() -> None:
-    hour = [{"type": "divider"}]
+    hour = [{"type": "header"}]
 
     def blocks(one: Incident, picture: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return incident_message(one, [alert()], PAGES, CHAIN, (), picture)[1]

@@ -138,7 +138,6 @@ def test_local_slack_refuses_a_chart_as_slack_does() -> None:
         "required"
     }
     assert refused(type="line", series=[line] * 7, axis_config=axis) >= {"too_many"}
-    assert refused(type="pie", segments=[point] * 7) == {"too_many"}
 
 
 def test_history_draws_the_newest_and_failing_workers_and_counts_the_others() -> None:

@@ -129,6 +129,30 @@ async def test_invalid_blocks_are_refused_and_kept_for_the_page(workspace: Works
     assert (workspace.refusals[-1].channel, workspace.refusals[-1].error) == (INCIDENTS_ID, "invalid_blocks")
 
 
+UNKNOWN = [SECTION, {"type": "carousel", "elements": []}]
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "error"),
+    [
+        ("chat.postMessage", {"channel": INCIDENTS_ID, "text": "t", "blocks": UNKNOWN}, "invalid_blocks"),
+        ("views.publish", {"user_id": ANN.id, "view": {"type": "home", "blocks": UNKNOWN}}, "invalid_arguments"),
+    ],
+)
+async def test_a_type_that_the_bot_does_not_send_is_refused_with_the_place_to_add_it(
+    workspace: Workspace, client: AsyncWebClient, method: str, args: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(SlackApiError) as raised:
+        await client.api_call(method, json=args)
+
+    assert raised.value.response["error"] == error
+    [message] = raised.value.response["response_metadata"]["messages"]
+    assert message.startswith("[ERROR] unsupported block type: carousel (")
+    assert "services/sandbox/slack/limits_schema.py" in message
+    assert message.endswith("[json-pointer:/blocks/1/type]")
+    assert workspace.refusals[-1].problems == (message.removeprefix("[ERROR] "),)
+
+
 async def test_a_broadcast_needs_permission(workspace: Workspace, client: AsyncWebClient) -> None:
     with pytest.raises(SlackApiError, match="restricted_action"):
         await client.chat_postMessage(channel=INCIDENTS_ID, text="<!channel> down")

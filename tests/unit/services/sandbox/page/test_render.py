@@ -33,120 +33,45 @@ def options(text: str) -> list[Json]:
     return [{"text": plain(text), "value": "one"}, {"text": plain("Two"), "value": "two"}]
 
 
-def rich(*elements: Json) -> Json:
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(elements)}]}
-
-
 def element(kind: str, text: str) -> Json:
     made: Json = {"type": kind, "action_id": "it", "placeholder": plain(text)}
-    if "static" in kind or kind in ("radio_buttons", "checkboxes", "overflow"):
+    if kind in ("static_select", "radio_buttons", "overflow"):
         made["options"] = options(text)
     if kind == "button":
         made["text"] = plain(text)
-    if kind == "feedback_buttons":
-        made |= {side: {"text": plain(text), "value": side} for side in ("positive_button", "negative_button")}
-    if kind == "icon_button":
-        made |= {"icon": "trash", "text": plain(text)}
     if kind == "plain_text_input":
         made |= {"multiline": True, "initial_value": text}
     return made
 
 
-ELEMENTS = (
-    "button", "icon_button", "feedback_buttons", "overflow", "static_select", "multi_static_select", "users_select",
-    "multi_users_select", "channels_select", "multi_channels_select", "conversations_select",
-    "multi_conversations_select", "radio_buttons", "checkboxes", "plain_text_input",
-    "number_input", "email_text_input", "url_text_input", "datepicker", "timepicker",
-)  # fmt: skip
+ELEMENTS = ("button", "overflow", "static_select", "users_select", "radio_buttons", "plain_text_input", "datepicker")
 
 
 def blocks_with(text: str) -> list[Json]:
     """One block of every type, with this text wherever a payload may have text."""
-    leaves: list[Json] = [
-        {"type": "text", "text": text},
-        {"type": "link", "url": "https://example.test", "text": text},
-        {"type": "user", "user_id": text},
-        {"type": "channel", "channel_id": text},
-        {"type": "usergroup", "usergroup_id": text},
-        {"type": "broadcast", "range": text},
-        {"type": "emoji", "name": text},
-        {"type": "date", "timestamp": 1, "format": text, "fallback": text},
-        {"type": "color", "value": text},
-    ]
-    line = {"type": "rich_text_section", "elements": leaves}
+    leaves: list[Json] = [{"type": "text", "text": text}, {"type": "user", "user_id": text}]
+    rich = {
+        "type": "rich_text",
+        "elements": [
+            {"type": "rich_text_section", "elements": leaves},
+            {"type": "rich_text_preformatted", "elements": leaves},
+        ],
+    }
+    task = {"type": "task_card", "task_id": "1", "title": text, "status": "error", "details": rich, "output": rich}
     series = [{"name": text, "data": [{"label": text, "value": 3}]}]
-    task = {
-        "type": "task_card",
-        "task_id": "1",
-        "title": text,
-        "status": "error",
-        "details": rich(*leaves),
-        "sources": [{"type": "url", "url": "https://x.test", "text": text}],
-        "output": rich(),
-    }
-    card = {
-        "type": "card",
-        "title": mrkdwn(text),
-        "subtitle": mrkdwn(text),
-        "body": mrkdwn(text),
-        "actions": [button(text)],
-    }
-    row = [
-        raw(text),
-        rich(*leaves),
-        {"type": "raw_number", "value": 7},
-        {"type": "action_cell", "element": button(text)},
-    ]
+    line = {"type": "line", "series": series, "axis_config": {"categories": [text], "y_label": text}}
     question = {"title": plain(text), "text": mrkdwn(text), "confirm": plain(text), "deny": plain(text)}
     return [
         {"type": "section", "text": mrkdwn(text), "fields": [plain(text)], "accessory": button(text, confirm=question)},
         {"type": "header", "text": plain(text)},
-        {"type": "context", "elements": [mrkdwn(text), {"type": "image", "image_url": text, "alt_text": text}]},
+        {"type": "context", "elements": [mrkdwn(text), plain(text)]},
         {"type": "actions", "elements": [element(kind, text) for kind in ELEMENTS]},
-        {"type": "context_actions", "elements": [element("feedback_buttons", text)]},
-        {"type": "divider"},
-        {"type": "image", "image_url": text, "alt_text": text, "title": plain(text)},
         {"type": "input", "label": plain(text), "hint": plain(text), "element": element("plain_text_input", text)},
-        {
-            "type": "rich_text",
-            "elements": [
-                line,
-                {"type": "rich_text_quote", "elements": leaves},
-                {"type": "rich_text_preformatted", "elements": leaves},
-                {"type": "rich_text_list", "style": "ordered", "elements": [line]},
-            ],
-        },
-        {"type": "table", "rows": [row, row]},
-        {"type": "data_table", "caption": text, "page_size": 1, "rows": [row, row, row]},
-        {
-            "type": "data_visualization",
-            "title": text,
-            "chart": {"type": "pie", "segments": [{"label": text, "value": 2}]},
-        },
-        *[
-            {
-                "type": "data_visualization",
-                "title": text,
-                "chart": {"type": kind, "series": series, "axis_config": {"categories": [text], "y_label": text}},
-            }
-            for kind in ("bar", "line", "area")
-        ],
+        rich,
+        {"type": "table", "rows": [[raw(text)], [raw(text)]]},
+        {"type": "data_visualization", "title": text, "chart": line},
         {"type": "plan", "title": text, "tasks": [task]},
         task,
-        {
-            "type": "markdown",
-            "text": f"# {text}\n- {text}\n1. {text}\n> {text}\n| {text} |\n|---|\n\n**{text}** [{text}](https://x.test)",
-        },
-        {"type": "alert", "level": "warning", "text": mrkdwn(text)},
-        card,
-        {"type": "carousel", "elements": [card]},
-        {
-            "type": "container",
-            "title": plain(text),
-            "subtitle": plain(text),
-            "is_collapsible": True,
-            "child_blocks": [card],
-        },
     ]
 
 
@@ -178,7 +103,7 @@ def test_draws_every_block_type(block: Json) -> None:
 
     assert "cannot draw" not in html
     assert block["type"] in DRAWABLE
-    assert block["type"] == "divider" or "some words" in html
+    assert "some words" in html
 
 
 @pytest.mark.parametrize("block", blocks_with(HOSTILE), ids=lambda block: block["type"])
@@ -229,13 +154,6 @@ def test_a_button_carries_the_ids_that_are_reported_when_it_is_used() -> None:
     assert ("class", "button button-danger") in tags.attributes
 
 
-def test_a_block_in_a_container_reports_the_containers_id() -> None:
-    inner = {"type": "actions", "block_id": "inner", "elements": [button()]}
-    tags = drawn({"type": "container", "block_id": "outer", "title": plain("x"), "child_blocks": [inner]})
-
-    assert ("data-block", "outer") in tags.attributes
-
-
 def test_a_link_button_is_a_link_that_is_reported_too() -> None:
     tags = drawn({"type": "actions", "elements": [button(url="https://example.test/x")]})
 
@@ -269,23 +187,8 @@ def test_initial_choices_are_chosen() -> None:
     assert '<option value="two" selected>Two</option>' in html
 
 
-def test_pictures_from_elsewhere_are_described_instead_of_loaded() -> None:
-    tags = drawn({"type": "image", "image_url": "https://elsewhere.test/x.png", "alt_text": "A chart"})
-
-    assert "img" not in tags.names
-    assert "A chart" in tags.words
-
-
-def test_a_data_table_folds_the_rows_after_its_first_page() -> None:
-    rows = [[raw("Name")], *[[raw(f"row {number}")] for number in range(7)]]
-    html = render_blocks([{"type": "data_table", "caption": "Jobs", "page_size": 5, "rows": rows}], DRAWING)
-
-    assert "<summary>2 more rows</summary>" in html
-    assert '<th scope="row">row 6</th>' in html
-
-
 def test_a_chart_of_nothing_is_still_drawn() -> None:
-    chart = {"type": "bar", "series": [], "axis_config": {"categories": []}}
+    chart = {"type": "line", "series": [], "axis_config": {"categories": []}}
 
     assert "svg" in drawn({"type": "data_visualization", "title": "x", "chart": chart}).names
 
@@ -294,10 +197,3 @@ def test_a_plan_counts_what_is_done() -> None:
     tasks = [{"task_id": str(n), "title": "t", "status": status} for n, status in enumerate(["complete", "pending"])]
 
     assert "1 of 2" in drawn({"type": "plan", "title": "Roll back", "tasks": tasks}).words
-
-
-def test_html_in_markdown_stays_text() -> None:
-    html = render_blocks([{"type": "markdown", "text": "<b>x</b>\n\n```\n<script>\n```"}], DRAWING)
-
-    assert "&lt;b&gt;x&lt;/b&gt;" in html
-    assert "&lt;script&gt;" in html

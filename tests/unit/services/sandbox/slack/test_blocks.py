@@ -32,11 +32,11 @@ def test_ids_left_out_are_filled_in_and_given_ones_are_kept() -> None:
 
 def test_an_element_is_found_wherever_it_stands() -> None:
     button = {"type": "button", "action_id": "a"}
-    card = {"type": "card", "block_id": "c", "actions": [button]}
+    section = {"type": "section", "block_id": "s", "accessory": button}
 
-    assert find_element([{"type": "carousel", "block_id": "outer", "elements": [card]}], "a", None) == ("outer", button)
-    assert find_element([{"type": "section", "block_id": "s", "accessory": button}], "a", "s") == ("s", button)
-    assert find_element([{"type": "section", "block_id": "s", "accessory": button}], "a", "other") is None
+    assert find_element([{"type": "actions", "block_id": "row", "elements": [button]}], "a", None) == ("row", button)
+    assert find_element([section], "a", "s") == ("s", button)
+    assert find_element([section], "a", "other") is None
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,10 @@ def test_an_element_is_found_wherever_it_stands() -> None:
         ({"type": "plain_text_input"}, "", {"value": None}),
         ({"type": "static_select", "options": [option("api")]}, "api", {"selected_option": option("api")}),
         ({"type": "static_select", "options": [option("api")]}, "other", {"selected_option": None}),
-        (
-            {"type": "static_select", "option_groups": [{"options": [option("api")]}]},
-            "api",
-            {"selected_option": option("api")},
-        ),
-        ({"type": "checkboxes", "options": [option("x"), option("y")]}, ["y"], {"selected_options": [option("y")]}),
+        ({"type": "radio_buttons", "options": [option("x"), option("y")]}, "y", {"selected_option": option("y")}),
         ({"type": "users_select"}, "U1", {"selected_user": "U1"}),
-        ({"type": "multi_users_select"}, ["U1", "U2"], {"selected_users": ["U1", "U2"]}),
         ({"type": "datepicker"}, "2026-11-23", {"selected_date": "2026-11-23"}),
-        ({"type": "datetimepicker"}, "1700000000", {"selected_date_time": 1_700_000_000}),
+        ({"type": "datepicker"}, "", {"selected_date": None}),
         ({"type": "overflow", "options": [option("more")]}, "more", {"selected_option": option("more")}),
     ],
 )
