@@ -46,7 +46,7 @@ def deployments_answer(
         "deployments": [_data(deployment) for deployment in deployments],
     }
     rows = table(*without_equal(COLUMNS, cells, EQUAL)) if cells else []
-    return findings_answer(title, findings, data=data, extra=[*rows, *actions(_buttons(service, state))])
+    return findings_answer(title, findings, data=data, extra=[*rows, *actions(_buttons(service, deployments, state))])
 
 
 def _cells(deployment: Deployment, serving_id: str | None, now: datetime) -> tuple[str, ...]:
@@ -67,11 +67,11 @@ def _status(deployment: Deployment, *, runs: bool) -> str:
     return deployment.status.value + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _buttons(service: Service, state: ServiceState | None) -> list[Block]:
-    buttons = [
-        command_button(f"Logs of {service.short}", f"logs {service.short}"),
-        command_button("Logs of the failed one", f"logs {service.short} --failed"),
-    ]
+def _buttons(service: Service, deployments: Sequence[Deployment], state: ServiceState | None) -> list[Block]:
+    """Logs, those of a failed deployment only if one is listed, and the service's page at Railway."""
+    buttons = [command_button(f"Logs of {service.short}", f"logs {service.short}")]
+    if any(deployment.status.is_failed for deployment in deployments):
+        buttons.append(command_button("Logs of the failed one", f"logs {service.short} --failed"))
     link = state.link if state else None
     return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons
 
