@@ -1,6 +1,6 @@
 -- name: list_job_outcomes
--- How jobs ended in each of some spans of time, in the spans' order. From job_queue_updated_idx alone; civil
--- has the status alone in an index, so it reads every job that ended, however long ago.
+-- Count how jobs ended in each span of time (start included, end excluded), in the given order. Served by
+-- job_queue_updated_idx alone; civil has only the status in an index, so all jobs that ever ended are read there.
 -- commands: rollback, scale
 SELECT count(*) FILTER (WHERE job.status = 'completed') AS completed,
        count(*) FILTER (WHERE job.status = 'failed') AS failed

@@ -1,6 +1,7 @@
 -- name: list_heartbeats (runbook)
--- Every worker that beats or was there within a day, newest first: a dead one must stay in sight.
--- Served by worker_heartbeats_last_idx. The limit leaves room for 10 000 that beat: fewer rows would count too few.
+-- List the workers with a heartbeat in the last 24 hours, newest heartbeat first, because a dead worker must stay
+-- visible. Served by worker_heartbeats_last_idx. The limit leaves room for 10,000 living workers: with fewer rows,
+-- counts would be too low.
 -- commands: health, heartbeats, sha, verify
 SELECT left(worker_id, 200) AS worker_id, left(worker_type, 200) AS worker_type, left(status, 200) AS status,
        last_heartbeat_at, started_at, left(git_sha, 200) AS git_sha,
@@ -11,9 +12,9 @@ ORDER BY last_heartbeat_at DESC
 LIMIT 20000;
 
 -- name: list_heartbeats (civil)
--- Every worker that beats or was there within a day, newest first: a dead one must stay in sight. A row stands for a start
--- of a process and is never deleted; no index has the time alone, so the table is looked through. What a worker has at hand
--- is found among the jobs in processing, by job_queue's partial index.
+-- List the workers with a heartbeat in the last 24 hours, newest heartbeat first, because a dead worker must stay
+-- visible. There is one row per start of a process, never deleted; no index has the time alone, so the table is
+-- scanned. A worker's current job is found among the jobs in processing, by job_queue's partial index.
 -- commands: health, heartbeats, sha, verify
 SELECT left(beat.worker_id, 200) AS worker_id, left(beat.worker_type, 200) AS worker_type,
        left(beat.status, 200) AS status, beat.last_seen_at AS last_heartbeat_at, beat.created_at AS started_at,

@@ -1,5 +1,5 @@
 -- name: list_batches (runbook)
--- The latest uploads. Served by simplicity_batches_created_idx.
+-- List the latest uploads, newest first. Served by simplicity_batches_created_idx.
 -- commands: intake
 SELECT id::text AS id, left(status, 200) AS status, left(source_system, 200) AS source_system, created_at, row_count,
        validated_count AS validated, failed_count AS failed
@@ -8,8 +8,8 @@ ORDER BY created_at DESC
 LIMIT %(limit)s;
 
 -- name: list_batches (civil)
--- The latest uploads. No index has their time: a few thousand are looked through. A row that could not be stored counts as
--- failed, whatever the batch says of it: the log of its rows knows, by its unique index.
+-- List the latest uploads, newest first. No index has their time: a few thousand are scanned. A row that could not be
+-- stored counts as failed, whatever the batch's own counts are: it is in the log of rows, read by its unique index.
 -- commands: intake
 SELECT batch.id::text AS id, left(batch.status, 200) AS status, left(batch.source, 200) AS source_system, batch.created_at,
        batch.row_count_raw AS row_count,
@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (
 ORDER BY batch.created_at DESC;
 
 -- name: list_intake_events (runbook)
--- The latest events; their details stay in the database. Served by intake_logs_created_idx.
+-- List the latest events of the intake, newest first, without their details. Served by intake_logs_created_idx.
 -- commands: intake
 SELECT created_at, left(event_type, 200) AS event_type, left(source_system, 200) AS source_system, left(reason, 200) AS reason
 FROM ops.intake_logs
@@ -35,8 +35,8 @@ ORDER BY created_at DESC
 LIMIT %(limit)s;
 
 -- name: list_intake_events (civil)
--- The latest rows of the latest uploads; what they hold stays in the database. No index has the time of a row, so the last
--- rows of each upload are taken by the unique index; events of no upload are not among them.
+-- List the latest rows of the latest uploads, newest first, without their content. No index has the time of a row, so
+-- the last rows of each upload are read by the unique index; events that belong to no upload are left out.
 -- commands: intake
 SELECT log.created_at, left(coalesce(log.status, log.level, 'unknown'), 200) AS event_type,
        left(batch.source, 200) AS source_system, left(log.error_code, 200) AS reason
@@ -54,7 +54,8 @@ ORDER BY log.created_at DESC
 LIMIT %(limit)s;
 
 -- name: find_batches (runbook)
--- The uploads whose id lies between two; both are the beginning of an id, filled up. By primary key.
+-- List the uploads whose id is between two: the beginning of an id, filled up to the lowest and the highest. By primary
+-- key.
 -- commands: intake
 SELECT id::text AS id, left(status, 200) AS status, left(source_system, 200) AS source_system, created_at, row_count,
        validated_count AS validated, failed_count AS failed
@@ -64,8 +65,8 @@ ORDER BY id
 LIMIT %(limit)s;
 
 -- name: find_batches (civil)
--- The uploads whose id lies between two; both are the beginning of an id, filled up. By primary key. Counted as in
--- list_batches.
+-- List the uploads whose id is between two: the beginning of an id, filled up to the lowest and the highest. By primary
+-- key. Rows are counted as in list_batches.
 -- commands: intake
 SELECT batch.id::text AS id, left(batch.status, 200) AS status, left(batch.source, 200) AS source_system, batch.created_at,
        batch.row_count_raw AS row_count,
@@ -84,8 +85,8 @@ CROSS JOIN LATERAL (
 ORDER BY batch.id;
 
 -- name: list_row_faults (runbook)
--- Why rows of one batch did not pass: each fault ("County: empty") with its rows, the most frequent first. By the primary key
--- of the rows. Of an error no more than its beginning is taken apart: it may be of any length.
+-- List the reasons why rows of one batch failed ("County: empty") with the number of rows, the most frequent first. By
+-- the primary key of the rows. Only the beginning of an error is split, because an error may have any length.
 -- commands: intake
 SELECT left(fault, 200) AS fault, count(*) AS rows
 FROM intake.simplicity_raw_rows
@@ -96,8 +97,9 @@ ORDER BY 2 DESC, 1
 LIMIT %(limit)s;
 
 -- name: list_row_faults (civil)
--- Why rows of one batch did not pass: each code with its rows, the most frequent first. By the unique index of the batch's
--- rows. What the system says besides the code may repeat the row.
+-- List the reasons why rows of one batch did not pass, an error code or a status, with the number of rows, the most
+-- frequent first. By the unique index of the batch's rows. The texts of errors are not read, because they may quote the
+-- row.
 -- commands: intake
 SELECT left(CASE WHEN status = 'error' THEN coalesce(error_code, 'no code') ELSE status END, 200) AS fault,
        count(*) AS rows

@@ -1,9 +1,9 @@
 -- name: read_queue_snapshot (runbook)
--- The state of the queue in one moment. Each part is served by a partial index: job_queue_claim_idx,
--- job_queue_processing_idx, job_queue_failed_idx. A job in the future (backing off) is pending but has not waited, nor has
--- one of whose type no more may run now.
--- What is pending is counted up to a limit, so that a backlog costs no more than that.
--- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
+-- Return the state of the queue now. Each part is served by a partial index: job_queue_claim_idx,
+-- job_queue_processing_idx, job_queue_failed_idx. A job whose time has not come (a retry) is pending but does not count
+-- as waiting, nor does one of a type of which no more jobs may run now.
+-- Pending jobs are counted up to a limit, so that a backlog does not make it slower.
+-- Orphaned: in processing, but its worker has no fresh heartbeat, however recently the job was locked.
 -- commands: health, queue
 SELECT
     now() AS as_of,
@@ -25,12 +25,12 @@ SELECT
        )) AS orphaned;
 
 -- name: read_queue_snapshot (civil)
--- The state of the queue in one moment. A pending job is due from coalesce(next_run_at, created_at) on, and after a try not
--- before its lock is half an hour old; priority and run_at are ignored, as by the system. What is due longest is among the
--- first thousand by either time, which the partial index of pending jobs gives in order. Jobs that failed are read by their
--- status, however long ago it was: no index has that time.
--- What is pending is counted up to a limit, so that a backlog costs no more than that.
--- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
+-- Return the state of the queue now. A pending job is due from coalesce(next_run_at, created_at) on, and after an
+-- attempt not before its lock is 30 minutes old; priority and run_at are ignored, as the system does. The longest due
+-- job is among the first 1,000 by either time, which the partial index of pending jobs returns in order. Failed jobs
+-- are read by their status, however old they are: no index has the time of a failure.
+-- Pending jobs are counted up to a limit, so that a backlog does not make it slower.
+-- Orphaned: in processing, but its worker has no fresh heartbeat, however recently the job was locked.
 -- commands: health, queue
 SELECT
     now() AS as_of,
@@ -66,7 +66,8 @@ SELECT
        )) AS orphaned;
 
 -- name: list_failed_jobs (runbook)
--- The latest failed jobs. Served by job_queue_failed_idx. Of an error no more than is looked at: it may be of any length.
+-- List jobs that failed for good within the window, newest first. Served by job_queue_failed_idx. Errors are cut,
+-- because an error may have any length.
 -- commands: failed-jobs, requeue
 SELECT id::text AS id, left(job_type, 200) AS job_type, attempts,
        left(error_message, %(error_limit)s::integer) AS error_message, updated_at
@@ -76,8 +77,8 @@ ORDER BY updated_at DESC
 LIMIT %(limit)s;
 
 -- name: list_failed_jobs (civil)
--- The latest failed jobs, found by their status, however long ago it was: no index has that time. Of an error no more than
--- is looked at: it may be of any length.
+-- List jobs that failed for good within the window, newest first. Found by their status, however old they are: no index
+-- has the time of a failure. Errors are cut, because an error may have any length.
 -- commands: failed-jobs, requeue
 SELECT id::text AS id, left(job_type::text, 200) AS job_type, attempts,
        left(last_error, %(error_limit)s::integer) AS error_message, updated_at
@@ -87,37 +88,37 @@ ORDER BY updated_at DESC
 LIMIT %(limit)s;
 
 -- name: read_job_error (runbook)
--- The error of one job, no longer than a message can show. By primary key.
+-- Return the error of one job, cut to what a message can show. By primary key.
 -- commands: reveal
 SELECT left(error_message, %(error_limit)s::integer) AS error_message
 FROM ops.job_queue
 WHERE id = %(job_id)s::uuid;
 
 -- name: read_job_error (civil)
--- The error of one job, no longer than a message can show. By primary key. What a completed job keeps is the error of an
--- earlier try.
+-- Return the error of one job, cut to what a message can show; null for a completed job, which keeps the error of an
+-- earlier attempt. By primary key.
 -- commands: reveal
 SELECT left(CASE WHEN status <> 'completed' THEN last_error END, %(error_limit)s::integer) AS error_message
 FROM ops.job_queue
 WHERE id = %(job_id)s::uuid;
 
 -- name: count_failed_jobs
--- How many failed in a window, also when the list above is cut. Served by job_queue_failed_idx; civil has the status
--- alone in an index.
+-- Count the jobs that failed for good within the window; list_failed_jobs is cut at its limit. Served by
+-- job_queue_failed_idx; civil has only the status in an index.
 -- commands: failed-jobs
 SELECT count(*)
 FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval;
 
 -- name: count_exhausted_jobs
--- How many failed on their last attempt in a window. Served as count_failed_jobs is.
+-- Count the jobs that failed on their last attempt within the window. Served by the same index as count_failed_jobs.
 SELECT count(*)
 FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval AND attempts >= max_attempts;
 
 -- name: list_throughput
--- Jobs that ended, one row per minute, newest first; minutes without any are absent. Served by job_queue_updated_idx alone;
--- civil has the status alone in an index, so it reads every job that ended, however long ago.
+-- Count the jobs that ended, one row per minute, newest first; a minute in which none ended is left out. Served by
+-- job_queue_updated_idx alone; civil has only the status in an index, so all jobs that ever ended are read there.
 -- commands: throughput
 SELECT date_trunc('minute', updated_at) AS minute,
        count(*) FILTER (WHERE status = 'completed') AS completed,
@@ -128,7 +129,8 @@ GROUP BY 1
 ORDER BY 1 DESC;
 
 -- name: list_oldest_pending (runbook)
--- Due jobs that have waited longest. Served by job_queue_claim_idx, so many of each type and priority at most.
+-- List due jobs, the longest waiting first. Served by job_queue_claim_idx: at most `limit` jobs of each type and
+-- priority are read.
 -- commands: queue
 SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.run_at AS waiting_since, job.created_at
 FROM ops.pending_levels AS level
@@ -144,7 +146,8 @@ ORDER BY job.run_at
 LIMIT %(limit)s;
 
 -- name: list_oldest_pending (civil)
--- Due jobs that have waited longest, by the two orders of the partial index of pending jobs. Due as in read_queue_snapshot.
+-- List due jobs, the longest waiting first, read in the two orders of the partial index of pending jobs. Due as in
+-- read_queue_snapshot.
 -- commands: queue
 SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
        greatest(coalesce(job.next_run_at, job.created_at), job.locked_at + interval '30 minutes') AS waiting_since,
@@ -168,8 +171,8 @@ ORDER BY waiting_since
 LIMIT %(limit)s;
 
 -- name: list_next_due (runbook)
--- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none, or of
--- which no more may run now. Served by job_queue_claim_idx, as a claim is, and job_queue_processing_idx.
+-- List per job type when the job that would be claimed next became due; a type without such a job, or of which no more
+-- jobs may run now, is left out. Served by job_queue_claim_idx, as a claim is, and job_queue_processing_idx.
 -- commands: logs, doctor
 SELECT left(next.job_type, 200) AS job_type, next.run_at AS due_at
 FROM (
@@ -181,8 +184,8 @@ FROM (
 ORDER BY due_at;
 
 -- name: list_next_due (civil)
--- Of each job type, since when a job has been due; nothing of a type that has none. No index has the type: pending jobs are
--- looked through by their partial index. Due as in read_queue_snapshot.
+-- List per job type when its oldest due job became due; a type without due jobs is left out. No index has the type:
+-- pending jobs are scanned by their partial index. Due as in read_queue_snapshot.
 -- commands: logs, doctor
 SELECT left(job_type::text, 200) AS job_type,
        min(greatest(coalesce(next_run_at, created_at), locked_at + interval '30 minutes')) AS due_at
@@ -194,7 +197,7 @@ GROUP BY job_queue.job_type
 ORDER BY due_at;
 
 -- name: list_unclaimed (runbook)
--- Of each job type that no worker claims, since when its oldest job has been due. Served by job_queue_claim_idx.
+-- List when the oldest due job became due, per job type that no worker claims. Served by job_queue_claim_idx.
 -- commands: queue, doctor
 SELECT left(level.job_type, 200) AS job_type, min(level.run_at) AS due_at
 FROM ops.pending_levels AS level
@@ -203,7 +206,7 @@ GROUP BY level.job_type
 ORDER BY due_at;
 
 -- name: list_unclaimed (civil)
--- Of each job type that no worker claims, since when its oldest job has been due. Pending jobs are looked through by their
+-- List when the oldest due job became due, per job type that no worker claims. Pending jobs are scanned by their
 -- partial index. Due as in read_queue_snapshot.
 -- commands: queue, doctor
 SELECT left(job_type::text, 200) AS job_type,
@@ -216,8 +219,8 @@ GROUP BY job_queue.job_type
 ORDER BY due_at;
 
 -- name: list_running_jobs (runbook)
--- Jobs in processing, longest first, with the age of their worker's beat. Served by job_queue_processing_idx and the
--- primary key of the heartbeats.
+-- List jobs in processing, the longest running first, with their worker's last heartbeat. Served by
+-- job_queue_processing_idx and the primary key of the heartbeats.
 -- commands: queue, stop-workers
 SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
        left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
@@ -228,8 +231,8 @@ ORDER BY job.locked_at
 LIMIT %(limit)s;
 
 -- name: list_running_jobs (civil)
--- Jobs in processing, longest first, with the age of their worker's beat. Served by the partial index of jobs in processing
--- and the primary key of the heartbeats.
+-- List jobs in processing, the longest running first, with their worker's last heartbeat. Served by the partial index
+-- of jobs in processing and the primary key of the heartbeats.
 -- commands: queue, stop-workers
 SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
        coalesce(job.started_at, job.locked_at, job.updated_at) AS locked_at,

@@ -1,6 +1,6 @@
 -- name: requeue_jobs (runbook)
--- Put failed and orphaned jobs back to pending; the ids of those that are. By primary key. The limit for a job is that of
--- the worker type which holds it, so the function is called once per limit, always in the same order.
+-- Put failed and orphaned jobs back to pending and return their ids. By primary key. The heartbeat limit depends on the
+-- type of the worker that holds a job, so the function is called once per limit, always in the same order.
 -- commands: requeue
 SELECT requeued::text AS id
 FROM (
@@ -17,9 +17,9 @@ FROM (
 CROSS JOIN LATERAL ops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS requeued;
 
 -- name: requeue_jobs (civil)
--- Put failed and orphaned jobs back to pending, by the function that the adoption made; the ids of those that are. By
--- primary key. The limit for a job is that of the worker type which holds it, so the function is called once per limit,
--- always in the same order.
+-- Put failed and orphaned jobs back to pending and return their ids, by the function that the adoption creates. By
+-- primary key. The heartbeat limit depends on the type of the worker that holds a job, so the function is called once
+-- per limit, always in the same order.
 -- commands: requeue
 SELECT requeued::text AS id
 FROM (
@@ -36,8 +36,8 @@ FROM (
 CROSS JOIN LATERAL chatops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS requeued;
 
 -- name: list_orphaned_jobs (runbook)
--- Jobs in processing whose worker does not beat, however short ago they were locked. Served by
--- job_queue_processing_idx and the primary key of the heartbeats.
+-- List jobs in processing whose worker has no fresh heartbeat, however recently they were locked, the longest locked
+-- first. Served by job_queue_processing_idx and the primary key of the heartbeats.
 -- commands: requeue
 SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
        left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
@@ -54,8 +54,8 @@ ORDER BY job.locked_at
 LIMIT %(limit)s;
 
 -- name: list_orphaned_jobs (civil)
--- Jobs in processing whose worker does not beat, however short ago they were locked. Served by the partial index of jobs in
--- processing and the primary key of the heartbeats.
+-- List jobs in processing whose worker has no fresh heartbeat, however recently they were locked, the longest locked
+-- first. Served by the partial index of jobs in processing and the primary key of the heartbeats.
 -- commands: requeue
 SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
        coalesce(job.started_at, job.locked_at, job.updated_at) AS locked_at,
@@ -73,7 +73,7 @@ ORDER BY coalesce(job.started_at, job.locked_at, job.updated_at)
 LIMIT %(limit)s;
 
 -- name: list_jobs (runbook)
--- What became of these jobs. By primary key.
+-- List the jobs with these ids, ordered by id; unknown ids are left out. By primary key.
 -- commands: requeue
 SELECT id::text AS id, left(job_type, 200) AS job_type, left(status, 200) AS status, attempts, max_attempts, updated_at
 FROM ops.job_queue
@@ -81,7 +81,7 @@ WHERE id = ANY (%(job_ids)s::uuid[])
 ORDER BY id;
 
 -- name: list_jobs (civil)
--- What became of these jobs. By primary key.
+-- List the jobs with these ids, ordered by id; unknown ids are left out. By primary key.
 -- commands: requeue
 SELECT id::text AS id, left(job_type::text, 200) AS job_type, left(status::text, 200) AS status, attempts, max_attempts,
        updated_at

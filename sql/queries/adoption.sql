@@ -1,14 +1,15 @@
 -- name: has_bot_role
--- Whether the role stands already, and whether it passes row-level security.
+-- Return whether the role passes row-level security; no row if the role does not exist.
 SELECT rolbypassrls FROM pg_roles WHERE rolname = 'dragonfly_bot';
 
 -- name: create_bot_role
--- Without a password, so no one can log in as it yet.
+-- Create the role without a password, so that no one can log in as it yet.
 CREATE ROLE dragonfly_bot LOGIN;
 
 -- name: list_outside
--- Everything that stands outside the bot's schema, a line per object, without what dragonfly_bot may do there: what an
--- adoption must leave as it is. From the catalogue, which is visible to every role.
+-- List everything outside the bot's schema, one line per object, without dragonfly_bot's own rights and policies: an
+-- adoption must leave all of it unchanged. From the catalog, which is visible to every role, and from the statistics of
+-- this transaction's writes.
 WITH outside AS (
     SELECT oid, nspname::text AS name, nspowner, nspacl
     FROM pg_namespace
@@ -102,7 +103,8 @@ WHERE schemaname <> 'chatops' AND n_tup_ins + n_tup_upd + n_tup_del > 0
 ORDER BY 1;
 
 -- name: list_excess_rights
--- What dragonfly_bot could do outside its own schema besides reading, and policies of its name that let in anything else.
+-- List the rights that an adoption must not give dragonfly_bot: anything outside its own schema except to read,
+-- policies of its name that allow more than its own reads, and role attributes such as SUPERUSER.
 WITH outside AS (
     SELECT oid FROM pg_namespace WHERE nspname NOT IN ('chatops', 'information_schema') AND nspname NOT LIKE 'pg\_%'
 ),

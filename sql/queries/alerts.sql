@@ -1,8 +1,8 @@
 -- affects: the alerts
 
 -- name: list_alerts
--- What is pending or firing, and what was resolved within the time in which it may come back. Served by
--- alerts_open_fingerprint_idx and alerts_resolved_at_idx; of one fingerprint the newest, which alone may be open.
+-- List the newest alert per fingerprint, of those that are open or were resolved within `again_within`. Served by
+-- alerts_open_fingerprint_idx and alerts_resolved_at_idx. Only the newest alert of a fingerprint can be open.
 SELECT DISTINCT ON (fingerprint)
     id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
     fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
@@ -11,7 +11,7 @@ WHERE state <> 'resolved' OR (state = 'resolved' AND resolved_at > %(now)s::time
 ORDER BY fingerprint, id DESC;
 
 -- name: list_alerts_of_message
--- The alerts of one message, in the order in which they were seen. Served by alerts_message_key_idx.
+-- List the alerts that share this message, in the order in which they were found. Served by alerts_message_key_idx.
 SELECT
     id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
     fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
@@ -20,7 +20,7 @@ WHERE message_key = %(message_key)s
 ORDER BY id;
 
 -- name: read_alert
--- By primary key.
+-- Return the alert; no row if there is none with this id. By primary key.
 SELECT
     id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
     fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
@@ -28,7 +28,7 @@ FROM chatops.alerts
 WHERE id = %(id)s;
 
 -- name: open_alert
--- A problem is found for the first time. alerts_open_fingerprint_idx keeps it the only open one of its kind.
+-- Store a new alert and return its id. alerts_open_fingerprint_idx allows only one open alert per fingerprint.
 INSERT INTO chatops.alerts (
     fingerprint, rule, state, severity, service, summary, detail, since, opened_at, fires, fired_at, told_at, said_at,
     held, line
@@ -40,7 +40,7 @@ VALUES (
 RETURNING id;
 
 -- name: store_alert
--- What became of it. By primary key.
+-- Update the alert, its state and its message's key included. By primary key.
 UPDATE chatops.alerts
 SET
     state = %(state)s::chatops.alert_state,
@@ -60,18 +60,19 @@ SET
 WHERE id = %(id)s;
 
 -- name: forget_alert
--- It cleared before people were notified. By primary key.
+-- Delete an alert that cleared before it was announced. By primary key.
 DELETE FROM chatops.alerts
 WHERE id = %(id)s AND fires = 0;
 
 -- name: note_alert_decision
--- Why it was announced, or was not; its number makes the name of a line in the message's thread.
+-- Record why an alert was announced or not, and return the decision's number, which is part of the key of a line in the
+-- message's thread.
 INSERT INTO chatops.alert_decisions (at, fingerprint, alert_id, decision, reason)
 VALUES (%(at)s, %(fingerprint)s, %(alert_id)s, %(decision)s, %(reason)s)
 RETURNING id;
 
 -- name: list_alert_decisions
--- About one fingerprint, newest first. Served by alert_decisions_fingerprint_idx.
+-- List the decisions on this fingerprint, newest first. Served by alert_decisions_fingerprint_idx.
 SELECT at, fingerprint, alert_id, decision, reason
 FROM chatops.alert_decisions
 WHERE fingerprint = %(fingerprint)s
@@ -79,8 +80,8 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: note_evaluation
--- The leader evaluates now. After a gap without evaluation its effects may last for a while, however the clock stepped
--- meanwhile. By primary key.
+-- Record an evaluation; return until when the last pause of more than `gap` may have effects, null if there was no such
+-- pause. That is never later than `aftermath` from now, even if the database's clock stepped back. By primary key.
 INSERT INTO chatops.watch AS watch (looked_at) VALUES (%(now)s)
 ON CONFLICT (only_row) DO UPDATE SET
     blind_until = CASE
@@ -91,19 +92,19 @@ ON CONFLICT (only_row) DO UPDATE SET
 RETURNING blind_until;
 
 -- name: list_working_runs
--- What is at work on which services. Served by runs_open_idx.
+-- List the runs in progress with their services, oldest first. Served by runs_open_idx.
 SELECT id, services
 FROM chatops.runs
 WHERE state = 'running'
 ORDER BY id;
 
 -- name: prune_alert_decisions
--- Served by alert_decisions_at_idx.
+-- Delete old decisions. Served by alert_decisions_at_idx.
 DELETE FROM chatops.alert_decisions
 WHERE at < now() - %(older_than)s::interval;
 
 -- name: prune_alerts
--- What was over long ago and belongs to no incident. Served by alerts_resolved_at_idx.
+-- Delete alerts that were resolved long ago and belong to no incident. Served by alerts_resolved_at_idx.
 DELETE FROM chatops.alerts AS alert
 WHERE
     alert.state = 'resolved'

@@ -1,8 +1,9 @@
 -- affects: every change
 
 -- name: record_decision
--- One decision a person, on the plan that waits for it. The run is locked, so that of two who decide in the same instant
--- the second counts the first. By primary key.
+-- Record a person's decision on the plan that waits for it, one per person. No row if the run does not wait for a
+-- decision, has expired or has another plan, or if the person has decided already. The run is locked, so that of two
+-- people who decide at the same time the second counts the first. By primary key.
 WITH waiting AS (
     SELECT run.id
     FROM chatops.runs AS run
@@ -17,14 +18,15 @@ ON CONFLICT (run_id, user_id, team_id) DO NOTHING
 RETURNING run_id;
 
 -- name: list_decisions
--- What was decided about one run, in that order. By primary key.
+-- List the decisions on the run, oldest first. By primary key.
 SELECT run_id, user_id, team_id, approve, reason, plan_hash, policy_hash, decided_at
 FROM chatops.run_decisions
 WHERE run_id = %(run_id)s
 ORDER BY decided_at, user_id;
 
 -- name: lock_run
--- Locks the run until this transaction ends; the time is the one after any wait. By primary key.
+-- Lock the run until this transaction ends; return the database's time after any wait. No row if there is no such run.
+-- By primary key.
 SELECT clock_timestamp()
 FROM chatops.runs
 WHERE id = %(run_id)s

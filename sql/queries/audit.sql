@@ -1,12 +1,12 @@
 -- affects: audit, and every change
 
 -- name: append_audit
--- One more row in the chain; returns its hash. Others wait for the end of this transaction before they can append.
+-- Append a row to the chain and return its hash. Other appends wait until this transaction ends.
 SELECT chatops.append_audit(%(actor)s, %(event)s, %(run_id)s, %(details)s);
 
 -- name: count_acts
--- How often one person did something recently, to one incident where it is given. What a clock that has stepped back since
--- dates ahead does not count. Served by audit_actor_idx.
+-- Count how often the actor did this within the window: to one incident, or, if `incident_id` is null, at all. Rows
+-- dated in the future, because the database's clock has stepped back since, do not count. Served by audit_actor_idx.
 SELECT count(*)
 FROM chatops.audit
 WHERE actor = %(actor)s AND event = %(event)s
@@ -14,14 +14,14 @@ WHERE actor = %(actor)s AND event = %(event)s
     AND (%(incident_id)s::bigint IS NULL OR details -> 'incident' = to_jsonb(%(incident_id)s::bigint));
 
 -- name: list_audit
--- The newest events. By primary key, backwards.
+-- List the newest rows. By primary key, backwards.
 SELECT seq, at, actor, event, run_id, details, hash
 FROM chatops.audit
 ORDER BY seq DESC
 LIMIT %(limit)s;
 
 -- name: list_audit_of_run
--- The newest events of one run. Served by audit_run_id_idx.
+-- List the newest rows of one run. Served by audit_run_id_idx.
 SELECT seq, at, actor, event, run_id, details, hash
 FROM chatops.audit
 WHERE run_id = %(run_id)s
@@ -29,7 +29,8 @@ ORDER BY seq DESC
 LIMIT %(limit)s;
 
 -- name: check_audit
--- The whole chain in one pass, and what was remembered of its end. By primary key.
+-- Check the whole chain in one pass, and return the newest row with its separately stored copy. `remembered`: the
+-- beginning of a hash to look for. By primary key.
 WITH chain AS (
     SELECT
         seq,
@@ -64,7 +65,7 @@ CROSS JOIN chatops.audit_head AS head
 LEFT JOIN LATERAL (SELECT audit.seq, audit.hash FROM chatops.audit ORDER BY audit.seq DESC LIMIT 1) AS last ON true;
 
 -- name: export_audit
--- Rows after one of them, as the text that their hash covers, oldest first. By primary key.
+-- List the rows after the row number `after`, oldest first, with the text that their hash covers. By primary key.
 SELECT seq, hash, jsonb_build_object(
     'seq', seq,
     'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
@@ -79,5 +80,5 @@ ORDER BY seq
 LIMIT %(limit)s;
 
 -- name: read_audit_head
--- What the newest row is, as remembered apart from the rows. The one row.
+-- Return the number and hash of the newest row, as stored separately from the rows. The table has one row.
 SELECT seq, hash FROM chatops.audit_head;

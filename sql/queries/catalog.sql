@@ -1,9 +1,10 @@
 -- affects: health, queue, security-audit, doctor, scale, and every count
 
 -- name: read_server
--- Who we are and what we may use. The catalogue is visible to every role.
--- hidden_tables: those of these tables that we read and in which row-level security applies to us without a policy for
--- all rows.
+-- Return our role, the database, its clock and version, and the schemas that we may use. The catalog is visible to
+-- every role.
+-- hidden_tables: those of these tables that we may read and in which row-level security applies to us without a policy
+-- for all rows.
 SELECT current_user::text AS current_user,
        current_database()::text AS database,
        now() AS server_time,
@@ -35,8 +36,8 @@ SELECT current_user::text AS current_user,
        ) AS hidden_tables;
 
 -- name: list_hidden_tables
--- Those of these tables in which row-level security applies to us without a policy for all rows: what is counted there may
--- be too low. The catalogue is visible to every role.
+-- List those of these tables in which row-level security applies to us without a policy for all rows: a count of their
+-- rows may be too low. The catalog is visible to every role.
 SELECT nspname || '.' || relname
 FROM pg_class AS relation
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -53,8 +54,8 @@ WHERE nspname || '.' || relname = ANY (%(tables)s::text[])
 ORDER BY 1;
 
 -- name: list_session_roles
--- As which role each of our processes is connected, one row a process name and role. Their names begin as the runbook
--- looks for them; the role and the name of a session are visible to every role, and any role may choose such a name.
+-- List the roles of the API's and the workers' sessions, one row per process name and role. The name and role of a
+-- session are visible to every role, but any role may choose such a name. A pooler may hide sessions.
 SELECT DISTINCT left(split_part(application_name, ':', 1), 200) AS process, usename::text AS role
 FROM pg_stat_activity
 WHERE datname = current_database()
@@ -63,20 +64,20 @@ ORDER BY process, role
 LIMIT 100;
 
 -- name: read_connection_use
--- Sessions of clients on the whole server, and how many it allows to those who are no superuser. From the statistics,
--- which show every role the same; a pooler in front may allow fewer.
+-- Return the number of client sessions on the whole server, and how many it allows to roles that are not superusers.
+-- The statistics show every role the same; a pooler in front may allow fewer.
 SELECT sum(numbackends)::integer AS used,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS limit
 FROM pg_stat_database;
 
 -- name: read_database_gb
--- The size of this database on its disk, indexes included, in GB. Every role that may connect may ask.
+-- Return the size of this database in GB, indexes included. Every role that may connect may read it.
 SELECT (pg_database_size(current_database()) / 1e9)::float8;
 
 -- name: list_lock_waits
--- Locks asked for and not granted in this database, longest first. From pg_locks, which shows every session's locks to
+-- List locks that are waited for in this database, the longest wait first. pg_locks shows every session's locks to
 -- every role; pg_stat_activity hides what other roles' sessions wait for, but not their pid, role and application. A
--- wait for a row shows as a wait for a transaction: its table is that of the tuple lock.
+-- wait for a row is listed as a wait for a transaction; its table is that of the tuple lock.
 SELECT waiting.pid,
        coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown') AS application_name,
        waiting.mode,
@@ -92,9 +93,10 @@ ORDER BY waiting.waitstart NULLS LAST
 LIMIT 50;
 
 -- name: list_exposures
--- Permissions that no one should have, from the catalogue, which every role sees; information_schema hides others' grants.
--- Effective rights: also those through PUBLIC and through membership. One row an object and role. `schemas`: those of the
--- operated system, beside the bot's own; `roles`: those that its processes may connect as.
+-- List rights that no role should have, ordered by kind, object and role. From the catalog, which is visible to every
+-- role; information_schema hides the grants of others. Effective rights: also those through PUBLIC and through
+-- membership. `schemas`: those of the operated system; the bot's own is always included. `roles`: those that its
+-- processes may connect as.
 WITH strangers AS (
     SELECT 'public' AS role
     UNION ALL
@@ -134,7 +136,7 @@ JOIN pg_proc ON pronamespace = closed.oid AND prorettype <> 'trigger'::regtype
 CROSS JOIN strangers
 WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
 UNION ALL
--- What schema public has, Supabase's API offers to every client: a function with its owner's rights is a way past all else.
+-- Supabase's API offers all of schema public to every client: a function with its owner's rights bypasses the rest.
 SELECT 'functions', 'public.' || proname, role, 'EXECUTE with its owner''s rights'
 FROM watched
 JOIN pg_proc ON pronamespace = watched.oid
@@ -144,7 +146,7 @@ WHERE watched.name = 'public'
   AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND has_function_privilege(role, pg_proc.oid, 'EXECUTE')
 UNION ALL
--- Supabase grants anon and authenticated every table of schema public: only the policies keep them out.
+-- Supabase grants anon and authenticated rights on every table of schema public: only row-level security stops them.
 SELECT 'policies', watched.name || '.' || relname, role, 'is let in by policy ' || polname
 FROM watched
 JOIN pg_class ON relnamespace = watched.oid
@@ -152,13 +154,13 @@ JOIN pg_policy ON polrelid = pg_class.oid AND polpermissive
 CROSS JOIN strangers
 LEFT JOIN pg_roles ON rolname = role
 WHERE coalesce(pg_roles.oid, 0) = ANY (polroles)
-  AND coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), 'true') <> 'false'  -- lets no one in
+  AND coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), 'true') <> 'false'  -- no rows
 UNION ALL
 SELECT 'rls', watched.name || '.' || relname, '', 'row-level security is off'
 FROM watched
 JOIN pg_class ON relnamespace = watched.oid AND relkind IN ('r', 'p') AND NOT relrowsecurity
 WHERE watched.name <> 'chatops'  -- only the bot's own role may use that schema
-  -- The API loads the raw rows with COPY, which row-level security forbids: accepted while strangers cannot come in.
+  -- The API loads raw rows with COPY, which row-level security forbids: accepted while strangers can't use the schema.
   AND NOT (
       watched.name = 'intake'
       AND relname = 'simplicity_raw_rows'
@@ -187,7 +189,8 @@ WHERE (closed.oid IS NOT NULL OR defaclnamespace = 0)
   AND NOT (defaclnamespace = 0 AND grantee = 0 AND defaclobjtype IN ('f', 'T'))
 GROUP BY closed.name, rolname
 UNION ALL
--- A view runs with its owner's rights, row-level security included, unless it says otherwise; a materialized one cannot.
+-- A view runs with its owner's rights, row-level security included, unless it is security_invoker, which a materialized
+-- view can't be.
 SELECT 'views', 'public.' || relname, role, 'reads it with its owner''s rights'
 FROM watched
 JOIN pg_class ON relnamespace = watched.oid

@@ -1,5 +1,5 @@
 -- affects: the alerts, incident and every change
 
 -- name: read_clock
--- This very moment by the clock that all replicas share.
+-- Return the current time of the database's clock, which all replicas share, not the start of the transaction.
 SELECT clock_timestamp();

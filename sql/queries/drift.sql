@@ -1,10 +1,10 @@
 -- name: hand_over_statements
--- For the next one, which takes no parameters.
+-- Pass the statements to `explain_statements`, which can't take parameters, in a setting of the transaction.
 SELECT set_config('chatops.statements', %(statements)s::text, true);
 
 -- name: explain_statements
--- Plans each statement as our role and runs none: one round trip, however many there are. What the server refuses stays
--- in a setting of the transaction as {name: [SQLSTATE, message]}.
+-- Plan each statement as our role and run none: one round trip for any number of statements. Those that the server
+-- refuses are stored in a setting of the transaction as {name: [SQLSTATE, message]}.
 DO $$
 DECLARE
     v_refused jsonb := '{}';
@@ -23,12 +23,13 @@ END
 $$;
 
 -- name: read_refused_statements
--- What the statement before left.
+-- Return what `explain_statements` stored.
 SELECT current_setting('chatops.refused')::jsonb;
 
 -- name: list_missing_rights
--- Which of these rights a role lacks, from the catalogue. A function counts when any of its overloads may be called.
--- `ROWS`: row-level security lets the role see the table's rows, by a policy for it or because it is above them.
+-- List those of these rights that a role lacks, in the given order, from the catalog. A function counts as callable if
+-- any of its overloads is. `ROWS`: the role can see the table's rows, because row-level security is off, a policy
+-- allows it, or the role bypasses it.
 SELECT wanted.privilege, wanted.subject
 FROM unnest(%(privileges)s::text[], %(subjects)s::text[]) WITH ORDINALITY AS wanted (privilege, subject, position)
 LEFT JOIN pg_roles AS role ON role.rolname = %(role)s

@@ -1,7 +1,8 @@
 -- affects: drill
 
 -- name: begin_drill
--- A made-up worker whose beat goes stale after `lead`; no row while another drill is under way. By drills_open_idx.
+-- Start a drill: a simulated worker whose heartbeat goes stale after `lead`. No row during another drill, by
+-- drills_open_idx.
 INSERT INTO chatops.drills (asked_by_user, asked_by_team, beat_at, stale_at)
 VALUES (
     %(user_id)s, %(team_id)s,
@@ -11,20 +12,20 @@ ON CONFLICT DO NOTHING
 RETURNING id, asked_by_user, asked_by_team, asked_at, beat_at, stale_at, ended_at, report;
 
 -- name: read_open_drill
--- The one that is under way. Served by drills_open_idx.
+-- Return the drill that is in progress, if any. Served by drills_open_idx.
 SELECT id, asked_by_user, asked_by_team, asked_at, beat_at, stale_at, ended_at, report
 FROM chatops.drills
 WHERE ended_at IS NULL;
 
 -- name: read_last_drill
--- The newest of all. By primary key.
+-- Return the newest drill, in progress or not. By primary key.
 SELECT id, asked_by_user, asked_by_team, asked_at, beat_at, stale_at, ended_at, report
 FROM chatops.drills
 ORDER BY id DESC
 LIMIT 1;
 
 -- name: list_watched_drills
--- What the watch looks at: the one under way, and those that ended lately, so that their alerts end too. Served by
+-- List the drill in progress and those that ended in the last 10 minutes, whose alerts may still have to end. Served by
 -- drills_open_idx and drills_ended_at_idx.
 SELECT id, asked_by_user, asked_by_team, asked_at, beat_at, stale_at, ended_at, report
 FROM chatops.drills
@@ -32,14 +33,14 @@ WHERE ended_at IS NULL OR (ended_at IS NOT NULL AND ended_at > now() - interval 
 ORDER BY id;
 
 -- name: end_drill
--- It is over, with what came of it; no row when it was over already. By primary key.
+-- Store the end of a drill with its report; no row if it had ended already. By primary key.
 UPDATE chatops.drills
 SET ended_at = clock_timestamp(), report = %(report)s
 WHERE id = %(id)s AND ended_at IS NULL
 RETURNING true AS ended;
 
 -- name: read_drill_traces
--- What the drill has left behind so far: its alert, which is open while the drill lasts, and the incident that it opened.
+-- Return the drill's alert, its message and its incident; no row before the alert was found, and once it is resolved.
 -- Served by alerts_open_fingerprint_idx, then by primary keys.
 SELECT
     alert.id AS alert_id,
@@ -54,6 +55,6 @@ LEFT JOIN chatops.incident_alerts AS joined ON joined.alert_id = alert.id
 WHERE alert.fingerprint = %(fingerprint)s AND alert.state <> 'resolved';
 
 -- name: prune_drills
--- Served by drills_ended_at_idx.
+-- Delete old drills. Served by drills_ended_at_idx.
 DELETE FROM chatops.drills
 WHERE ended_at < now() - %(older_than)s::interval;

@@ -1,14 +1,15 @@
 -- affects: the enforcement worker's jobs
 
 -- name: read_enforced_batch
--- Whether the batch is to be enforced at all, and the day by New York's calendar. By primary key.
+-- Return today's date in New York, and whether this is a golden-path batch, which is never enforced; false for a batch
+-- that does not exist. By primary key.
 SELECT (now() AT TIME ZONE 'America/New_York')::date AS today,
        coalesce((SELECT is_golden_path FROM intake.simplicity_batches WHERE id = %(batch_id)s::uuid), false)
            AS is_golden_path;
 
 -- name: list_judgments
--- A page of the judgments of one batch with their payments, in the order of their ids. Served by
--- judgments_batch_page_idx, and by the payments' unique index for each judgment.
+-- List the next page of the batch's judgments with their payments, ordered by id. Served by judgments_batch_page_idx,
+-- and by the payments' unique index for each judgment.
 SELECT judgment.id::text AS id, judgment.judgment_amount AS amount, judgment.county, judgment.filing_date,
        (judgment.created_at AT TIME ZONE 'America/New_York')::date AS taken_in_on, judgment.is_consumer_debt,
        coalesce(paid.days, '{}') AS paid_on, coalesce(paid.amounts, '{}') AS paid_amounts
@@ -24,19 +25,21 @@ ORDER BY judgment.id
 LIMIT %(limit)s;
 
 -- name: hold_payments
--- No payment is committed while a page is reckoned, so that none is overlooked (enforcement.review_paid). Shared.
+-- Let no payment be committed until this transaction ends, so that the assessments of a page miss none: the trigger
+-- enforcement.review_paid takes the same lock exclusively. Shared, so that pages do not wait for each other.
 SELECT pg_advisory_xact_lock_shared(hashtextextended('enforcement.payments', 0));
 
 -- name: read_review_state
--- Whether an assessment is due, the day by New York's calendar, and the hour that a round belongs to. Served by
+-- Return whether an assessment is due, today's date in New York, and the current hour in UTC. Served by
 -- assessments_due_idx.
 SELECT today, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24') AS hour,
        EXISTS (SELECT FROM enforcement.assessments WHERE next_review_on <= today) AS is_due
 FROM (SELECT (now() AT TIME ZONE 'America/New_York')::date AS today) AS clock;
 
 -- name: list_due_judgments
--- A page of the judgments whose assessments are due, with their payments. Served by assessments_due_idx, and by primary
--- key and the payments' unique index for each of them: it costs what is due, whatever else there is.
+-- List judgments whose assessment is due, with their payments: the page has those due longest, ordered by id. Served by
+-- assessments_due_idx, and by primary key and the payments' unique index for each of them: the cost depends only on how
+-- many are due.
 SELECT judgment.id::text AS id, judgment.judgment_amount AS amount, judgment.county, judgment.filing_date,
        (judgment.created_at AT TIME ZONE 'America/New_York')::date AS taken_in_on, judgment.is_consumer_debt,
        coalesce(paid.days, '{}') AS paid_on, coalesce(paid.amounts, '{}') AS paid_amounts
@@ -57,7 +60,8 @@ LEFT JOIN LATERAL (
 ORDER BY judgment.id;
 
 -- name: create_assessment_staging
--- Assessments on their way: COPY has no ON CONFLICT. Gone at the commit, and never in the write-ahead log.
+-- Create the staging table for assessments, because COPY has no ON CONFLICT. It is dropped at the commit, and is never
+-- in the write-ahead log.
 CREATE TEMPORARY TABLE staged_assessments (
     judgment_id uuid, as_of date, principal numeric(14, 2), interest numeric(16, 2), per_diem numeric(14, 2),
     least_owed numeric(16, 2), least_per_diem numeric(14, 2), renewal_opens_on date, lien_ends_on date,
@@ -66,11 +70,12 @@ CREATE TEMPORARY TABLE staged_assessments (
 ) ON COMMIT DROP;
 
 -- name: copy_assessments
--- One page of them, as text.
+-- Stage a page of assessments, as text.
 COPY pg_temp.staged_assessments FROM STDIN;
 
 -- name: upsert_assessments
--- All that was staged; one that says the same already is left untouched. By primary key.
+-- Store the staged assessments; a stored one that equals the new one in the compared columns stays untouched. By
+-- primary key.
 INSERT INTO enforcement.assessments AS known
     (judgment_id, as_of, principal, interest, per_diem, least_owed, least_per_diem, renewal_opens_on, lien_ends_on,
      presumed_paid_on, score, score_reasons, cautions, memo_id, next_review_on)
@@ -93,7 +98,7 @@ WHERE (known.as_of, known.principal, known.interest, known.per_diem, known.least
        excluded.cautions, excluded.memo_id, excluded.next_review_on);
 
 -- name: upsert_next_steps
--- The steps of all that was staged, each judgment's own replaced only where it differs. By primary key.
+-- Store the staged next steps; a stored one that is equal stays untouched. By primary key.
 INSERT INTO enforcement.next_steps AS step (judgment_id, kind, due_on, reasons)
 SELECT judgment_id, step_kind, step_due_on, ARRAY[step_reason]
 FROM pg_temp.staged_assessments

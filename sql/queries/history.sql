@@ -1,7 +1,7 @@
 -- affects: history, and the picture of an incident
 
 -- name: record_history
--- What is known of one minute; the first record of a minute stays. By primary key.
+-- Store the record of its minute; an earlier record of that minute stays. By primary key.
 INSERT INTO chatops.history (minute, pending, completed, failed, api_ms, connections, database_gb, workers, usage)
 VALUES (
     date_bin('1 minute', %(at)s, '2000-01-01 00:00:00+00'), %(pending)s, %(completed)s, %(failed)s, %(api_ms)s,
@@ -10,11 +10,13 @@ VALUES (
 ON CONFLICT (minute) DO NOTHING;
 
 -- name: read_summed_until
--- Where the hours end and the minutes begin; null before the first hour. By primary key, backwards.
+-- Return the end of the last hour that was summed up: records by hour end there, and those by minute are read from
+-- there on. Null if no hour was summed up yet. By primary key, backwards.
 SELECT max(hour) + interval '1 hour' AS summed_until FROM chatops.history_hours;
 
 -- name: sum_up_hour
--- The next hour with records that is over, summed up. None once all are. By primary keys.
+-- Sum up the oldest hour with records that is not summed up yet and ended at least 2 minutes ago, and return it; no row
+-- if there is none. By primary keys.
 WITH next AS (
     SELECT date_bin('1 hour', min(minute), '2000-01-01 00:00:00+00') AS hour
     FROM chatops.history
@@ -59,8 +61,9 @@ ON CONFLICT (hour) DO NOTHING
 RETURNING hour;
 
 -- name: list_history
--- A window cut into steps, from hours until `cut` and from minutes after it; a step of which nothing was recorded is
--- absent. The highest value of each step, the mean of throughput. By primary keys.
+-- List the steps of the window, oldest first: before `cut` from records by hour, from there on by minute. A step
+-- without records is left out. The highest value of each step, but the mean per minute of completed and failed jobs. By
+-- primary keys.
 SELECT
     date_bin(%(step)s::interval, part.at, %(since)s) AS begins_at,
     max(part.pending) AS pending,
@@ -85,9 +88,9 @@ GROUP BY 1
 ORDER BY 1;
 
 -- name: list_worker_history
--- The worst state of each worker per step, from hours and minutes as above; a step of which its state is unknown is
--- absent. By primary keys; the planner takes each row for a hundred workers, and would rather scan the table than sort
--- those.
+-- List the worst state of each worker per step, from the same records as list_history; a step in which the worker's
+-- state is unknown is left out. By primary keys thanks to MATERIALIZED: the planner expects 100 workers per row, and
+-- would otherwise scan the table.
 WITH seen AS MATERIALIZED (
     SELECT hour AS at, workers FROM chatops.history_hours WHERE hour >= %(since)s AND hour < %(cut)s
     UNION ALL
@@ -104,8 +107,8 @@ GROUP BY 1, 2
 ORDER BY 1, 2;
 
 -- name: list_usage_history
--- The highest use of each service per step, from hours and minutes as above; a step of which it is unknown is absent. By
--- primary keys.
+-- List the highest usage of each service per step, from the same records as list_history; a step in which it is unknown
+-- is left out. By primary keys.
 WITH seen AS MATERIALIZED (
     SELECT hour AS at, usage FROM chatops.history_hours WHERE hour >= %(since)s AND hour < %(cut)s
     UNION ALL
@@ -127,7 +130,8 @@ GROUP BY 1, 2
 ORDER BY 1, 2;
 
 -- name: read_newest_usage
--- What a service used last, if that was recorded within the window. By primary key, backwards.
+-- Return the newest recorded usage of a service; no row if none was recorded within the window. By primary key,
+-- backwards.
 SELECT
     (found.used ->> 'memory_gb')::float8 AS memory_gb,
     (found.used ->> 'memory_limit_gb')::float8 AS memory_limit_gb,
@@ -145,8 +149,9 @@ FROM (
 ) AS found;
 
 -- name: list_deploy_moments
--- When a deployment began, by anyone: those that Railway showed, and our own runs, also with an unknown end. A run may
--- wait a week for its time and a day for its start. Served by rollouts_opened_at_idx and runs_created_at_idx.
+-- List when deployments began, oldest first: external deployments, and our own runs, also those with an unknown
+-- outcome. Runs from 8 days earlier are read too, because a run may wait 7 days for its time and 1 day for its start.
+-- Served by rollouts_opened_at_idx and runs_created_at_idx.
 SELECT opened_at AS at FROM chatops.rollouts WHERE opened_at >= %(since)s AND opened_at < %(until)s
 UNION ALL
 SELECT started_at
@@ -157,6 +162,6 @@ WHERE created_at >= %(since)s::timestamptz - interval '8 days' AND created_at < 
 ORDER BY at;
 
 -- name: prune_history
--- What is older than people look at. By primary keys.
+-- Delete old records, by hour and by minute. By primary keys.
 WITH hours AS (DELETE FROM chatops.history_hours WHERE hour < now() - %(older_than)s::interval)
 DELETE FROM chatops.history WHERE minute < now() - %(older_than)s::interval;

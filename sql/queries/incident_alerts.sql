@@ -1,7 +1,8 @@
 -- affects: alerts in their incidents
 
 -- name: join_alert
--- An alert is part of an incident from now on, and fires; its beginning is what the alert itself says. By primary keys.
+-- Make an alert part of this incident, as firing, and of no other any more; it began when the alert says. No row if
+-- there is no such alert. By primary keys.
 INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since, message_key)
 SELECT alert.id, %(incident_id)s, alert.fingerprint, %(line)s, alert.since, %(message_key)s
 FROM chatops.alerts AS alert
@@ -15,20 +16,20 @@ ON CONFLICT (alert_id) DO UPDATE SET
 RETURNING alert_id;
 
 -- name: read_joined_alert
--- The alert, if it belongs to an incident. By primary key.
+-- Return the alert as part of its incident; no row if it is part of none. By primary key.
 SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at, message_key
 FROM chatops.incident_alerts
 WHERE alert_id = %(alert_id)s;
 
 -- name: list_joined_alerts
--- The alerts of one incident, oldest first. Served by incident_alerts_incident_id_idx.
+-- List the alerts of one incident, in the order in which they joined. Served by incident_alerts_incident_id_idx.
 SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at, message_key
 FROM chatops.incident_alerts
 WHERE incident_id = %(incident_id)s
 ORDER BY joined_at, alert_id;
 
 -- name: list_alerts_of_open_incidents
--- The alerts of unresolved incidents. Served by incidents_unresolved_idx.
+-- List the alerts of all unresolved incidents, cleared alerts too. Served by incidents_unresolved_idx.
 SELECT
     alert.alert_id, alert.incident_id, alert.fingerprint, alert.line, alert.since, alert.joined_at, alert.cleared_at,
     alert.message_key
@@ -38,14 +39,16 @@ WHERE incident.state <> 'resolved'
 ORDER BY alert.joined_at, alert.alert_id;
 
 -- name: change_alert_line
--- The alert says something else now. By primary key.
+-- Store the alert's new line and return its incident's id; no row if it is part of none, or had this line already. By
+-- primary key.
 UPDATE chatops.incident_alerts
 SET line = %(line)s
 WHERE alert_id = %(alert_id)s AND line <> %(line)s
 RETURNING incident_id;
 
 -- name: clear_alert
--- The alert is over. By primary key.
+-- Mark the alert as over and return its incident's id; no row if it is part of none, or was over already. By primary
+-- key.
 UPDATE chatops.incident_alerts
 SET cleared_at = %(at)s, line = %(line)s
 WHERE alert_id = %(alert_id)s AND cleared_at IS NULL

@@ -1,11 +1,12 @@
 -- affects: incident, and who is paged
 
 -- name: lock_opening
--- One person opens an incident at a time, so that two who see the same trouble do not open two. Held until the commit.
+-- Make everyone else who opens an incident by hand wait until this transaction ends, so that two people who see the
+-- same problem do not open two.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.incidents', 0));
 
 -- name: create_incident
--- A problem that is announced. Its message and its pages follow in the same transaction.
+-- Store a new incident and return its id. Its message and its pages follow in the same transaction.
 INSERT INTO chatops.incidents (environment, severity, title, services, opened_by_user, opened_by_team, since, chain)
 VALUES (
     %(environment)s, %(severity)s, %(title)s, %(services)s, %(opened_by_user)s, %(opened_by_team)s,
@@ -14,7 +15,7 @@ VALUES (
 RETURNING id;
 
 -- name: read_incident
--- One incident. By primary key.
+-- Return the incident; no row if there is none with this id. By primary key.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
@@ -24,7 +25,8 @@ FROM chatops.incidents
 WHERE id = %(incident_id)s;
 
 -- name: find_incident_of_message
--- The incident to which a message of ours that begins a thread belongs. Served by outbox_incident_ts_idx.
+-- Return the incident whose first message, or one of whose pages, this is: a message of ours that begins a thread. No
+-- row for any other message. Served by outbox_incident_ts_idx.
 SELECT
     incident.id, incident.state::text AS state, incident.environment, incident.severity, incident.title,
     incident.services, incident.opened_by_user, incident.opened_by_team, incident.since, incident.opened_at,
@@ -39,7 +41,7 @@ WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
     AND message.thread_key IS NULL AND starts_with(message.key, 'incident:');
 
 -- name: list_open_incidents
--- Unresolved incidents, oldest first. Served by incidents_unresolved_idx.
+-- List the unresolved incidents, acknowledged or not, oldest first. Served by incidents_unresolved_idx.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
@@ -50,7 +52,7 @@ WHERE state <> 'resolved'
 ORDER BY id;
 
 -- name: list_incidents
--- The latest incidents. By primary key, backwards.
+-- List the newest incidents in any state, newest first. By primary key, backwards.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
@@ -61,8 +63,8 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: list_opened_by
--- The incidents that one person opened by hand recently, oldest first; none that is dated ahead, by a clock that has
--- stepped back since. Served by incidents_opened_at_idx.
+-- List the ids of the incidents that one person opened by hand within the window, oldest first. Those dated in the
+-- future, because the database's clock has stepped back since, do not count. Served by incidents_opened_at_idx.
 SELECT id
 FROM chatops.incidents
 WHERE
@@ -71,14 +73,16 @@ WHERE
 ORDER BY id;
 
 -- name: lock_incident
--- Locks the incident until this transaction ends; the time is the one after any wait. By primary key.
+-- Lock the incident until this transaction ends; return the database's time after any wait. No row if there is none. By
+-- primary key.
 SELECT clock_timestamp()
 FROM chatops.incidents
 WHERE id = %(incident_id)s
 FOR NO KEY UPDATE;
 
 -- name: acknowledge_incident
--- A person acknowledges it, or takes it over; not once it is resolved. By primary key.
+-- Make the person its owner, to be reminded after `due_in`, also in place of another; no row if it is resolved. By
+-- primary key.
 UPDATE chatops.incidents
 SET
     state = 'acknowledged',
@@ -91,14 +95,15 @@ WHERE id = %(incident_id)s AND state IN ('open', 'acknowledged')
 RETURNING id;
 
 -- name: unacknowledge_incident
--- Its owner is inactive: it pages people again, now. By primary key.
+-- Open an acknowledged incident again, with its next page due at once; no row if it was not acknowledged. By primary
+-- key.
 UPDATE chatops.incidents
 SET state = 'open', reminded_at = NULL, due_at = clock_timestamp()
 WHERE id = %(incident_id)s AND state = 'acknowledged'
 RETURNING id;
 
 -- name: resolve_incident
--- A person says that it is over, and what it was. By primary key.
+-- Resolve the incident and store its cause; no row if it was resolved already. By primary key.
 UPDATE chatops.incidents
 SET
     state = 'resolved',
@@ -110,14 +115,15 @@ WHERE id = %(incident_id)s AND state IN ('open', 'acknowledged')
 RETURNING id;
 
 -- name: change_severity
--- It is worse, or less bad, than it seemed. By primary key.
+-- Change the severity; no row if it is the same already or the incident is resolved. By primary key.
 UPDATE chatops.incidents
 SET severity = %(severity)s, active_at = clock_timestamp()
 WHERE id = %(incident_id)s AND state <> 'resolved' AND severity <> %(severity)s
 RETURNING id;
 
 -- name: note_activity
--- A person did something about it: the reminder starts again. By primary key.
+-- Record that a person did something: the reminder of an owner is due `due_in` from now. No row if it is resolved. By
+-- primary key.
 UPDATE chatops.incidents
 SET
     active_at = clock_timestamp(),
@@ -127,21 +133,24 @@ WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: note_reminder
--- The one who took it on was asked whether they still have it. By primary key.
+-- Record that the owner is reminded now; the next reminder is due after `due_in` (null: none). No row if it is
+-- resolved. By primary key.
 UPDATE chatops.incidents
 SET reminded_at = clock_timestamp(), due_at = clock_timestamp() + %(due_in)s
 WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: set_due
--- When the leader has to look at it again; never, while there is nothing to wait for. By primary key.
+-- Have the leader look at the incident again after `due_in` (null: not by itself). No row if it is resolved. By primary
+-- key.
 UPDATE chatops.incidents
 SET due_at = clock_timestamp() + %(due_in)s
 WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: set_cleared
--- The last of its alerts ended; or one fires again, pages from the first level on, and is diagnosed again. By primary key.
+-- Record when the last of its alerts ended, or null if one fires again: then paging starts at the first level again,
+-- and so does the diagnosis. No row if the incident is resolved or the same was recorded already. By primary key.
 UPDATE chatops.incidents
 SET
     cleared_at = %(cleared_at)s::timestamptz,
@@ -155,7 +164,8 @@ WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FR
 RETURNING id;
 
 -- name: note_briefed
--- One part more of the diagnosis is posted; while no cause is found, what is there stays. By primary key.
+-- Record that this part of the diagnosis is posted; without a new cause the stored one stays. No row unless it is the
+-- next part and the incident is not resolved. By primary key.
 UPDATE chatops.incidents
 SET
     briefed = %(part)s,
@@ -166,32 +176,34 @@ WHERE id = %(incident_id)s AND state <> 'resolved' AND briefed = %(part)s - 1
 RETURNING id;
 
 -- name: read_picture
--- The picture of its hour, as it was drawn last; null before. By primary key.
+-- Return the picture of the incident's hour as it was drawn last; no row if it was not drawn yet. By primary key.
 SELECT picture AS blocks, pictured_at AS drawn_at FROM chatops.incidents WHERE id = %(incident_id)s AND picture IS NOT NULL;
 
 -- name: store_picture
--- The picture of its hour, drawn again. By primary key.
+-- Store the picture in place of an earlier one; no row if there is no such incident. By primary key.
 UPDATE chatops.incidents
 SET picture = %(blocks)s, pictured_at = %(drawn_at)s
 WHERE id = %(incident_id)s
 RETURNING id;
 
 -- name: create_page
--- People are about to be paged; the trigger refuses it once the incident is acknowledged. By primary key.
+-- Store a page before people are paged; no row if there is one of this number already. The trigger check_page refuses
+-- it unless the incident is open. By primary key.
 INSERT INTO chatops.incident_pages (incident_id, number, level, reason)
 VALUES (%(incident_id)s, %(number)s, %(level)s, %(reason)s)
 ON CONFLICT (incident_id, number) DO NOTHING
 RETURNING number;
 
 -- name: count_page
--- The page that was written is the incident's newest, and the next is due then. By primary key.
+-- Count the stored page; the next is due after `due_in`. No row unless its number follows the last counted one. By
+-- primary key.
 UPDATE chatops.incidents
 SET pages = %(number)s, next_level = %(level)s + 1, due_at = clock_timestamp() + %(due_in)s
 WHERE id = %(incident_id)s AND pages = %(number)s - 1
 RETURNING id;
 
 -- name: list_pages
--- Each page of one incident, in that order. By primary key.
+-- List the incident's pages, oldest first. By primary key.
 SELECT incident_id, number, level, reason, paged_at
 FROM chatops.incident_pages
 WHERE incident_id = %(incident_id)s

@@ -1,14 +1,15 @@
 -- affects: the ingest worker's jobs
 
 -- name: start_batch
--- A worker begins, or begins again after a crash. A completed batch stays as it is. By primary key.
+-- Set the batch to `processing`, also again after a crash; a completed batch keeps its status. No row if there is no
+-- such batch. By primary key.
 UPDATE intake.simplicity_batches
 SET status = CASE WHEN status = 'completed' THEN status ELSE 'processing' END, updated_at = now()
 WHERE id = %(batch_id)s::uuid
 RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed, replaced_count AS replaced;
 
 -- name: list_blocks
--- The next blocks of the file, in its order. By primary key.
+-- List the next blocks of the file, after block `after`. By primary key.
 SELECT content
 FROM intake.simplicity_files
 WHERE batch_id = %(batch_id)s::uuid AND block_number > %(after)s
@@ -16,17 +17,19 @@ ORDER BY block_number
 LIMIT %(limit)s;
 
 -- name: advance_batch
--- Counts a page, unless another worker has stored it: the row's lock keeps two apart until the commit. By primary key.
+-- Count a page of rows after the first `judged` rows, unless another worker has counted it: the row's lock makes a
+-- second worker wait until the commit. By primary key.
 UPDATE intake.simplicity_batches
 SET validated_count = validated_count + %(validated)s, failed_count = failed_count + %(failed)s, updated_at = now()
 WHERE id = %(batch_id)s::uuid AND status = 'processing' AND validated_count + failed_count = %(judged)s;
 
 -- name: copy_raw_rows
--- One page of rows with their verdicts, as text.
+-- Store a page of rows with their verdicts, as text.
 COPY intake.simplicity_raw_rows (batch_id, row_number, status, raw, error) FROM STDIN;
 
 -- name: create_staging
--- Judgments on their way: COPY has no ON CONFLICT. Gone at the commit, and never in the write-ahead log.
+-- Create the staging table for judgments, because COPY has no ON CONFLICT. It is dropped at the commit, and is never in
+-- the write-ahead log.
 CREATE TEMPORARY TABLE staged_judgments (
     id uuid, case_number text, county text, plaintiff text, defendant text, judgment_amount numeric(14, 2),
     filing_date date, is_consumer_debt boolean, row_number integer, is_first boolean,
@@ -34,16 +37,17 @@ CREATE TEMPORARY TABLE staged_judgments (
 ) ON COMMIT DROP;
 
 -- name: copy_judgments
--- One page of them, as text. Two columns may be empty: is_consumer_debt (not known), and also_in, the further rows of the
--- page that say the same of the case.
+-- Stage a page of judgments, as text. Two columns may be empty: is_consumer_debt (unknown), and also_in (further rows
+-- of the page with the same values for the case).
 COPY pg_temp.staged_judgments FROM STDIN (NULL '');
 
 -- name: lock_judgments
--- One worker merges at a time: two that meet the same cases in different orders would block each other.
+-- Make other transactions that merge judgments wait until this one ends: two that meet the same cases in different
+-- orders would block each other.
 SELECT pg_advisory_xact_lock(hashtextextended('public.judgments', 0));
 
 -- name: insert_judgments
--- Those whose case is new. Served by the unique index.
+-- Store the first staged row of each new case. Served by the unique index.
 INSERT INTO public.judgments
     (id, case_number, county, plaintiff, defendant, judgment_amount, filing_date, is_consumer_debt, batch_id)
 SELECT id, case_number, county, plaintiff, defendant, judgment_amount, filing_date, is_consumer_debt,
@@ -53,8 +57,8 @@ WHERE is_first
 ON CONFLICT (county, case_number) DO NOTHING;
 
 -- name: replace_judgments
--- The later file wins, and a known case keeps its id; the batch counts those whose values change. A file that does not say
--- whether it is consumer debt takes nothing back. By the unique index of judgments.
+-- Replace known cases of earlier files with the first staged row, and count in the batch those whose values change. A
+-- case keeps its id, and its consumer debt if the new file does not report it. By the unique index of judgments.
 WITH replaced AS (
     UPDATE public.judgments AS judgment
     SET plaintiff = known.plaintiff, defendant = known.defendant, judgment_amount = known.judgment_amount,
@@ -82,7 +86,8 @@ FROM (SELECT count(*) AS cases FROM replaced WHERE is_changed) AS counted
 WHERE batch.id = %(batch_id)s::uuid AND counted.cases > 0;
 
 -- name: fill_in_consumer_debt
--- Where the row that was kept does not say, and another one of this file does: the first that does. By the unique index.
+-- Set whether a case is consumer debt where the stored row does not report it, from the first other row of this file
+-- that does. By the unique index.
 UPDATE public.judgments AS judgment
 SET is_consumer_debt = known.is_consumer_debt, updated_at = now()
 FROM (
@@ -95,8 +100,8 @@ WHERE judgment.county = known.county AND judgment.case_number = known.case_numbe
     AND judgment.batch_id = %(batch_id)s::uuid AND judgment.is_consumer_debt IS NULL;
 
 -- name: refuse_conflicts
--- Rows that say something else than what is stored of their case from this same file: kept with the columns in which they
--- differ, and counted as failed. By the unique index of judgments and the primary keys.
+-- Fail the rows that contradict what this file has stored for their case, with the columns in which they differ, and
+-- count them as failed in the batch. By the unique index of judgments and the primary keys.
 WITH differing AS (
     SELECT staged.row_number || coalesce(staged.also_in, '{}') AS row_numbers,
            concat_ws('; ',
@@ -126,12 +131,13 @@ FROM (SELECT count(*) AS rows FROM refused) AS counted
 WHERE batch.id = %(batch_id)s::uuid AND counted.rows > 0;
 
 -- name: finish_batch
--- Completes the batch when every row is judged (it fails with its job, in the database). By primary key.
+-- Complete the batch; no row if it is not being processed any more, or rows are left. A trigger sets the batch to
+-- failed when its job fails. By primary key.
 UPDATE intake.simplicity_batches
 SET status = 'completed', error = NULL, updated_at = now(), completed_at = now()
 WHERE id = %(batch_id)s::uuid AND status = 'processing' AND validated_count + failed_count = row_count
 RETURNING id::text AS id, source_system, status, sha256, row_count, validated_count AS validated, failed_count AS failed, replaced_count AS replaced;
 
 -- name: delete_file
--- The file is in its rows now. By primary key.
+-- Delete the file's blocks once its rows are stored. By primary key.
 DELETE FROM intake.simplicity_files WHERE batch_id = %(batch_id)s::uuid;

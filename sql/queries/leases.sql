@@ -1,10 +1,10 @@
 -- affects: alerts, messages and runs
 
 -- name: take_lease
--- Take a free or expired lease, or renew one's own, which never shortens it: a renewal may arrive late. No lease of this
--- name lasts longer than `longest`; what is stored beyond that was written before the database's clock stepped back, and
--- is cut to it. Cutting another's lease does not take it: its owner may still count on `longest`, and epoch is null.
--- No row when another owner holds it. By primary key.
+-- Take a free or expired lease, or renew our own, which never shortens it, because a renewal may arrive late. No row if
+-- another owner holds it. No lease of this name lasts longer than `longest`: a longer one was stored before the
+-- database's clock stepped back, and is cut to it. Cutting another owner's lease does not take it, because that owner
+-- may still count on `longest`; the epoch is null then. By primary key.
 INSERT INTO chatops.leases AS held (name, owner, epoch, until)
 VALUES (%(name)s, %(owner)s, 1, clock_timestamp() + %(duration)s)
 ON CONFLICT (name) DO UPDATE SET
@@ -23,28 +23,28 @@ WHERE held.owner = excluded.owner OR held.until < clock_timestamp()
 RETURNING CASE WHEN owner = %(owner)s THEN epoch END AS epoch;
 
 -- name: shorten_lease
--- Nothing is under way any more that needs the longer lease. By primary key.
+-- Shorten the lease to at most `duration` from now, because nothing in progress needs it longer. By primary key.
 UPDATE chatops.leases
 SET until = least(until, clock_timestamp() + %(duration)s)
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s;
 
 -- name: lock_lease
--- The fence: a row while the lease is still ours, and it stays so until this transaction ends; with this very moment, which
--- nearly everything behind the fence needs. By primary key.
+-- The fence: if the lease is ours, keep it ours until this transaction ends, and return the database's time now, which
+-- nearly every caller needs. No row if it is not ours any more. By primary key.
 SELECT clock_timestamp() AS now
 FROM chatops.leases
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > clock_timestamp()
 FOR SHARE;
 
 -- name: read_idle_time
--- How long the lease has been free; negative while it is held. No row: it was never taken. By primary key.
+-- Return how long the lease has been free: negative while it is held, no row if it was never taken. By primary key.
 SELECT clock_timestamp() - until AS idle
 FROM chatops.leases
 WHERE name = %(name)s;
 
 -- name: prune_run_leases
--- Leases of runs that have ended. There is one row per run until it is pruned; the runs by primary key, because all those
--- that ever were are many more than the leases that are left.
+-- Delete the leases of runs that have ended: there is one row per run until then. Runs are found by primary key,
+-- because there are many more runs than leases left.
 DELETE FROM chatops.leases AS lease
 USING chatops.runs AS run
 WHERE run.id = CASE WHEN starts_with(lease.name, 'run:') THEN substr(lease.name, 5)::bigint END
@@ -52,7 +52,7 @@ WHERE run.id = CASE WHEN starts_with(lease.name, 'run:') THEN substr(lease.name,
     AND lease.until < clock_timestamp() - %(older_than)s::interval;
 
 -- name: release_lease
--- Let a successor take it at once. By primary key.
+-- Give the lease up, so that a successor need not wait. By primary key.
 UPDATE chatops.leases
 SET until = clock_timestamp()
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s;

@@ -1,8 +1,9 @@
 -- affects: the limits of machines
 
 -- name: take_machine_request
--- One more request of this machine, if the pace allows it; no row else. What is stored as later than the pace ever gives
--- was written before the database's clock stepped back, and counts as now. By primary key: of two replicas one waits.
+-- Count a request if the rate limit of this machine allows it; no row otherwise. A stored time later than the limit
+-- ever allows was stored before the database's clock stepped back, and counts as now. By primary key, so that of two
+-- replicas one waits.
 INSERT INTO chatops.machine_limits AS known (machine, due_at)
 VALUES (%(machine)s, clock_timestamp() + %(every)s::interval)
 ON CONFLICT (machine) DO UPDATE SET

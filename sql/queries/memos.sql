@@ -1,8 +1,8 @@
 -- affects: the enforcement worker's memos
 
 -- name: want_memos
--- Profiles that some case has, each once. By primary key; in order, because two workers that add the same ones in
--- different orders would wait for each other.
+-- Store these profiles unless they are stored already. By primary key; in order, because two workers that add the same
+-- ones in different orders would wait for each other.
 INSERT INTO enforcement.memos (id, facts)
 SELECT id, facts
 FROM unnest(%(ids)s::uuid[], %(facts)s::jsonb[]) AS wanted (id, facts)
@@ -10,8 +10,8 @@ ORDER BY id
 ON CONFLICT (id) DO NOTHING;
 
 -- name: list_wanted_memos
--- Memos that cases of this batch still lack, the most promising cases first. Served by judgments_batch_page_idx and the
--- assessments' primary key: it reads the batch once.
+-- List the batch's profiles without a memo that were requested fewer than `max_requests` times, the highest score
+-- first. Served by judgments_batch_page_idx and the assessments' primary key: it reads the batch once.
 SELECT memo.id::text AS id, memo.facts, count(*) OVER () AS wanted
 FROM enforcement.memos AS memo
 JOIN (
@@ -26,8 +26,8 @@ ORDER BY case_of.best DESC, case_of.cases DESC, memo.id
 LIMIT %(limit)s;
 
 -- name: claim_memo
--- Ours to ask for, unless another worker asks already; what the question may cost is set aside, and what was set aside for
--- an unfinished one is spent. By primary key.
+-- Claim the memo for `lease`; no row if it is written or another worker has claimed it. The most that the request may
+-- cost is reserved, and what was reserved for an unfinished one counts as spent. By primary key.
 UPDATE enforcement.memos
 SET asked_at = now(), cost_usd = cost_usd + reserved_usd, reserved_usd = %(reserve_usd)s
 WHERE id = %(memo_id)s::uuid AND status <> 'written'
@@ -35,7 +35,8 @@ WHERE id = %(memo_id)s::uuid AND status <> 'written'
 RETURNING true;
 
 -- name: store_memo
--- What came of a request, its tokens and cost added to those of earlier ones. By primary key.
+-- Store the answer to a request, and add its tokens and cost to those of earlier ones. A memo that is already written
+-- stays. By primary key.
 UPDATE enforcement.memos
 SET status = CASE WHEN %(memo)s::jsonb IS NULL THEN 'refused' ELSE 'written' END, memo = %(memo)s::jsonb,
     refused_because = %(refused_because)s::text, model = %(model)s, requests = requests + 1,
@@ -44,21 +45,22 @@ SET status = CASE WHEN %(memo)s::jsonb IS NULL THEN 'refused' ELSE 'written' END
 WHERE id = %(memo_id)s::uuid AND status <> 'written';
 
 -- name: retry_memo
--- The same question once more: what the last attempt may have cost is spent, what the next may cost set aside. By primary
--- key.
+-- Record another attempt: what the last one may have cost counts as spent, and the most that the next may cost is
+-- reserved. By primary key.
 UPDATE enforcement.memos
 SET asked_at = now(), cost_usd = cost_usd + %(spent_usd)s, reserved_usd = %(reserve_usd)s
 WHERE id = %(memo_id)s::uuid AND status <> 'written';
 
 -- name: release_memo
--- No worker requests it any more: the next attempt may. By primary key.
+-- Give up the claim, so that the next attempt may request the memo. By primary key.
 UPDATE enforcement.memos
 SET asked_at = NULL, cost_usd = cost_usd + %(spent_usd)s, reserved_usd = 0, answered_at = now()
 WHERE id = %(memo_id)s::uuid AND status <> 'written';
 
 -- name: read_memo_spending
--- What earlier attempts at this job have spent on the memos of its batch, or set aside, at most: a memo that was asked for
--- before counts with all its requests. Served by judgments_batch_page_idx and the assessments' primary key.
+-- Return how many US dollars earlier attempts at this job have spent or reserved for its batch. This is an upper limit:
+-- a memo that was requested before the job too counts with all its requests. Served by judgments_batch_page_idx and the
+-- assessments' primary key.
 SELECT coalesce(sum(memo.cost_usd + memo.reserved_usd), 0)
 FROM enforcement.memos AS memo
 WHERE greatest(memo.answered_at, memo.asked_at) >= (SELECT job.created_at FROM ops.job_queue AS job WHERE job.id = %(job_id)s::uuid)

@@ -1,9 +1,10 @@
 -- affects: pagers, mail and direct messages
 
 -- name: store_notification
--- One notification; the same key again changes nothing. A further page about the same matter belongs to the alert
--- that the target's pager has open; where the matter's message is not in Slack yet, the page waits a moment for its
--- address. Served by notifications_thread_key_idx, notifications_follows_idx and primary keys.
+-- Store one notification; nothing changes if the key exists. A further page about the same subject belongs to the alert
+-- that the target's pager has open. If the subject's message is not in Slack yet, the page waits for `patience`, so
+-- that it has the message's address. Served by notifications_thread_key_idx, notifications_follows_idx and primary
+-- keys.
 INSERT INTO chatops.notifications (
     key, means, target, subject, text, thread_key, details, link_token, alert_key, next_try_at
 )
@@ -27,19 +28,19 @@ SELECT
 ON CONFLICT (key) DO NOTHING;
 
 -- name: notify_notifications
--- Wakes the sender once this transaction commits.
+-- Wake the sender when this transaction commits.
 SELECT pg_notify('chatops_notifications', '');
 
 -- name: cancel_notifications
--- What was not sent yet never will be, unless it reports this event or a later one. Waits for what is being sent at this
--- moment. Served by notifications_waiting_idx, or by the primary key where its collation lets it.
+-- Cancel the unsent notifications with this key prefix; those of `event` or a later one stay. Waits for one that is
+-- being sent now. Served by notifications_waiting_idx, or by the primary key where its collation allows it.
 UPDATE chatops.notifications
 SET state = 'cancelled', ended_at = clock_timestamp()
 WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s) AND event < %(event)s::chatops.page_event;
 
 -- name: follow_notifications
--- Each pager that rings, or may ring because an answer was lost, is notified of what became of it; once. Served by
--- notifications_thread_key_idx.
+-- Notify each pager that rings, or may ring because an answer was lost, of the outcome of its page, once per event.
+-- Served by notifications_thread_key_idx.
 INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, event, follows, details, alert_key)
 SELECT
     page.key || ':' || %(event)s::chatops.page_event, page.means, page.target, %(subject)s, %(text)s, page.thread_key,
@@ -50,7 +51,7 @@ WHERE page.thread_key = %(thread_key)s AND starts_with(page.key, %(key_prefix)s)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: list_notifications
--- Every notification about one message's matter, oldest first. Served by notifications_thread_key_idx.
+-- List all notifications about the subject of one message, oldest first. Served by notifications_thread_key_idx.
 SELECT
     notice.key, notice.means, notice.target, notice.subject, notice.text, notice.thread_key, notice.state, notice.attempts, notice.last_error,
     notice.created_at, notice.ended_at, extract(EPOCH FROM clock_timestamp() - notice.created_at)::float8 AS age_s, notice.event,
@@ -64,9 +65,9 @@ WHERE notice.thread_key = %(thread_key)s
 ORDER BY notice.created_at, notice.key;
 
 -- name: lock_due_notifications
--- What is to be sent now by these means, oldest first, held until this transaction ends: another sender passes it over,
--- and who wants to cancel it waits. What would wait longer than anything is postponed was stored before the database's
--- clock stepped back, and is due. Served by notifications_waiting_idx.
+-- List the due notifications of one kind (`means`), the longest due first, locked until this transaction ends: other
+-- senders skip them, and a cancellation waits. One that would wait longer than `longest_pause` was stored before the
+-- database's clock stepped back, and is due. Served by notifications_waiting_idx.
 SELECT
     notice.key, notice.means, notice.target, notice.subject, notice.text, notice.thread_key, notice.state, notice.attempts, notice.last_error,
     notice.created_at, notice.ended_at, extract(EPOCH FROM clock_timestamp() - notice.created_at)::float8 AS age_s, notice.event,
@@ -86,7 +87,7 @@ LIMIT %(limit)s
 FOR UPDATE OF notice SKIP LOCKED;
 
 -- name: read_notifications_wait
--- Seconds until the next is due by these means; null when nothing waits. Served by notifications_waiting_idx.
+-- Seconds until the next notification of this kind is due; null if none waits. Served by notifications_waiting_idx.
 SELECT extract(EPOCH FROM min(
     CASE
         WHEN next_try_at > clock_timestamp() + %(longest_pause)s::interval THEN clock_timestamp()
@@ -97,18 +98,19 @@ FROM chatops.notifications
 WHERE state = 'waiting' AND means = %(means)s;
 
 -- name: end_notification
--- It was sent, or never will be. By primary key.
+-- Record that it was sent, or never will be. By primary key.
 UPDATE chatops.notifications
 SET state = %(state)s, attempts = attempts + 1, last_error = %(error)s, ended_at = coalesce(%(at)s, clock_timestamp())
 WHERE key = %(key)s AND state = 'waiting';
 
 -- name: postpone_notification
--- It did not get through: try again later. By primary key.
+-- Record a failed attempt; the next one is after `pause`. By primary key.
 UPDATE chatops.notifications
 SET attempts = attempts + 1, last_error = %(error)s, next_try_at = clock_timestamp() + %(pause)s
 WHERE key = %(key)s AND state = 'waiting';
 
 -- name: prune_notifications
--- Served by notifications_created_at_idx, which a clock that moves within the statement would not be.
+-- Delete old notifications. Served by notifications_created_at_idx, which clock_timestamp() would not allow, because it
+-- changes within the statement.
 DELETE FROM chatops.notifications
 WHERE created_at < now() - %(older_than)s::interval AND state <> 'waiting';

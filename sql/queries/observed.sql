@@ -1,8 +1,8 @@
 -- affects: what changed before an incident
 
 -- name: note_replicas
--- How many replicas each of these services is configured to have now: a row where the number is another one, else when
--- it was last seen so, to the minute. Served by observed_replicas_service_idx.
+-- Record how many replicas each of these services is configured to have now: a new row if the number has changed,
+-- otherwise the time at which it was last seen, at most once per minute. Served by observed_replicas_service_idx.
 WITH now_seen AS (
     SELECT one.service, one.replicas, latest.id, latest.replicas AS before
     FROM unnest(%(services)s::text[], %(replicas)s::integer[]) AS one (service, replicas)
@@ -29,8 +29,8 @@ FROM now_seen
 WHERE before IS DISTINCT FROM replicas;
 
 -- name: list_replica_changes
--- Counts that became another one within a time, newest first; the first count of a service is no change. Served by
--- observed_replicas_seen_idx and observed_replicas_service_idx.
+-- List changes of the configured replicas within the window, newest first; the first count of a service is no change.
+-- Served by observed_replicas_seen_idx and observed_replicas_service_idx.
 SELECT changed.service, former.replicas AS before, changed.replicas AS after, former.last_seen_at AS not_before,
        changed.seen_at AS not_after
 FROM chatops.observed_replicas AS changed
@@ -46,7 +46,8 @@ ORDER BY changed.id DESC
 LIMIT %(limit)s;
 
 -- name: prune_observed_replicas
--- What was another count already long ago. Served by observed_replicas_seen_idx and observed_replicas_service_idx.
+-- Delete old counts; the count that each service had then stays. Served by observed_replicas_seen_idx and
+-- observed_replicas_service_idx.
 DELETE FROM chatops.observed_replicas AS old
 WHERE
     old.seen_at < statement_timestamp() - %(older_than)s::interval

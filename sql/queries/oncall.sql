@@ -1,13 +1,13 @@
 -- affects: oncall, and who is paged
 
 -- name: add_override
--- An override of a rotation.
+-- Store an override of a rotation and return its id.
 INSERT INTO chatops.oncall_overrides (rotation, user_id, begins_at, ends_at, by_user, by_team)
 VALUES (%(rotation)s, %(user_id)s, %(begins_at)s, %(ends_at)s, %(by_user)s, %(by_team)s)
 RETURNING id;
 
 -- name: list_overrides
--- Those that hold now or later, oldest first: of two for the same time the newer one counts. Served by
+-- List the overrides that hold now or later, oldest first: of two for the same time the newer one counts. Served by
 -- oncall_overrides_ends_at_idx.
 SELECT id, rotation, user_id, begins_at, ends_at, by_user, by_team, created_at, confirmed_at
 FROM chatops.oncall_overrides
@@ -15,33 +15,35 @@ WHERE ends_at > now()
 ORDER BY id;
 
 -- name: list_overrides_since
--- Those that ended after a moment, hold now or later; in the order of list_overrides. Served by
--- oncall_overrides_ends_at_idx.
+-- List the overrides that end after `since`, in the order of list_overrides. Served by oncall_overrides_ends_at_idx.
 SELECT id, rotation, user_id, begins_at, ends_at, by_user, by_team, created_at, confirmed_at
 FROM chatops.oncall_overrides
 WHERE ends_at > %(since)s
 ORDER BY id;
 
 -- name: lock_oncall
--- One change of the schedule at a time, so that each notifies exactly whose shift it changes. Held until the commit.
+-- Let other changes of the schedule wait until this transaction ends, so that each notifies exactly the people whose
+-- shifts it changes.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.oncall', 0));
 
 -- name: end_overrides
--- What holds now ends now; what begins later stays. Served by oncall_overrides_ends_at_idx.
+-- End the overrides of a rotation that hold now and return their ids; later ones stay. Served by
+-- oncall_overrides_ends_at_idx.
 UPDATE chatops.oncall_overrides
 SET ends_at = %(now)s
 WHERE ends_at > %(now)s AND begins_at <= %(now)s AND rotation = %(rotation)s
 RETURNING id;
 
 -- name: end_override
--- One override ends, or is taken back before it begins. Served by oncall_overrides_pkey.
+-- End one override, before it begins too; no row if it does not hold now or later. Served by oncall_overrides_pkey.
 UPDATE chatops.oncall_overrides
 SET begins_at = least(begins_at, %(now)s), ends_at = %(now)s
 WHERE ends_at > %(now)s AND id = %(override_id)s
 RETURNING id, rotation, user_id, begins_at, ends_at, by_user, by_team, created_at, confirmed_at;
 
 -- name: confirm_override
--- The substitute confirms it; no one else can. Served by oncall_overrides_pkey.
+-- Confirm the person's override, once or again; no row if it has ended or is another person's. Served by
+-- oncall_overrides_pkey.
 UPDATE chatops.oncall_overrides
 SET confirmed_at = coalesce(confirmed_at, now())
 WHERE id = %(override_id)s AND user_id = %(user_id)s AND ends_at > now()

@@ -1,8 +1,8 @@
 -- affects: messages of runs and alerts
 
 -- name: store_message
--- What a message is to say, from now on; unchanged content stays as it is. A reply to a reply belongs to the thread of
--- the first message, because Slack knows no other. By primary key.
+-- Set the content of the message with this key; equal content changes nothing. A reply to a reply belongs to the thread
+-- of the first message, because Slack has no nested threads. By primary key.
 INSERT INTO chatops.outbox AS stored (key, channel, thread_key, priority, text, blocks, link_key)
 VALUES (
     %(key)s, %(channel)s,
@@ -22,23 +22,23 @@ ON CONFLICT (key) DO UPDATE SET
 WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blocks);
 
 -- name: read_last_message_key
--- Of the messages about a watched file whose key begins so: "policy:file:". Once per change of the file. Served by
--- outbox_file_messages_idx.
+-- Return the key of the newest message about a watched file with this prefix ("policy:file:"). Read once per change of
+-- the file. Served by outbox_file_messages_idx.
 SELECT key FROM chatops.outbox
 WHERE key LIKE '%%:file:%%' AND starts_with(key, %(prefix)s)
 ORDER BY created_at DESC
 LIMIT 1;
 
 -- name: notify_outbox
--- Wakes the sender once this transaction commits.
+-- Wake the sender when this transaction commits.
 SELECT pg_notify('chatops_outbox', '');
 
 -- name: list_due_messages
--- What may be sent now from one outbox queue, pages first, then what Slack has never seen, then what has been due longest.
--- Of what is new one per channel, because the next one there waits for Slack's pace, and what goes elsewhere must not wait with
--- it. A reply waits for the message it belongs to, unless Slack refused that one. What would wait longer than anything is
--- postponed, and is not kept unposted, was stored before the database's clock stepped back, and is due. Served by
--- outbox_unsent_idx.
+-- List the messages of one outbox queue that may be sent now: pages first, then messages that Slack does not have yet,
+-- then the longest due. Of new messages one per channel: Slack's rate limit makes the next one there wait, and it must
+-- not delay those of other channels. A reply waits for the first message of its thread, unless Slack refused that one
+-- for good. A message that would wait longer than `longest_pause` was stored before the database's clock stepped back,
+-- and is due, unless keep_unposted postponed it. Served by outbox_unsent_idx.
 SELECT
     message.key,
     coalesce(message.channel_id, parent.channel_id, message.channel) AS channel,
@@ -95,8 +95,8 @@ LEFT JOIN chatops.outbox AS linked ON linked.key = message.link_key
 ORDER BY message.priority DESC, message.ts IS NOT NULL, message.next_try_at;
 
 -- name: read_outbox_wait
--- Seconds until a queue's next message may be sent; null when nothing waits. Served by outbox_unsent_idx; the thread's
--- message by primary key, one by one, because few wait and many were sent.
+-- Seconds until the queue's next message may be sent; null if the queue is empty. Served by outbox_unsent_idx; the
+-- first message of the thread is found by primary key for each waiting message, because few wait and many were sent.
 SELECT extract(EPOCH FROM min(
     CASE
         WHEN message.next_try_at > clock_timestamp() + %(longest_pause)s::interval
@@ -119,15 +119,16 @@ WHERE message.sent_version < message.content_version
     AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END;
 
 -- name: begin_posting
--- The intent, before the call: a successor looks for the message before posting it again. No row when another replica
--- began meanwhile. By primary key.
+-- Record that a post is about to be sent, so that a successor looks for the message before it posts it again. No row if
+-- another replica has started to post it meanwhile. By primary key.
 UPDATE chatops.outbox
 SET posting_since = clock_timestamp()
 WHERE key = %(key)s AND ts IS NULL AND withdrawn_at IS NULL AND posting_since IS NOT DISTINCT FROM %(seen)s
 RETURNING true AS begun;
 
 -- name: mark_sent
--- Slack shows this version; the next one waits, so that quick changes become one edit. By primary key.
+-- Record that Slack shows this version; the next change is sent after `pause` at the earliest, so that quick changes
+-- become one edit. By primary key.
 UPDATE chatops.outbox
 SET
     sent_version = %(version)s,
@@ -140,13 +141,14 @@ SET
 WHERE key = %(key)s;
 
 -- name: renew_links
--- Slack shows a message: those that lead to it are sent once more, with its address. Served by outbox_link_key_idx.
+-- Send the messages with a button that leads to this message again, with its address, now that Slack shows it. Served
+-- by outbox_link_key_idx.
 UPDATE chatops.outbox
 SET content_version = content_version + 1
 WHERE link_key = %(key)s AND withdrawn_at IS NULL;
 
 -- name: mark_refused
--- Slack did not take it: try again later. By primary key.
+-- Record a failed attempt; the next one is after `pause`. By primary key.
 UPDATE chatops.outbox
 SET
     attempts = attempts + 1,
@@ -156,7 +158,8 @@ SET
 WHERE key = %(key)s;
 
 -- name: mark_undeliverable
--- Slack refused it for good: it leaves the queue, unless it says something else by now. By primary key.
+-- Record that Slack refused this version for good: the message leaves the queue, unless its content has changed
+-- meanwhile. By primary key.
 UPDATE chatops.outbox
 SET
     attempts = attempts + 1,
@@ -167,7 +170,7 @@ SET
 WHERE key = %(key)s;
 
 -- name: list_undeliverable
--- What Slack has permanently refused recently, newest first. Served by outbox_refused_at_idx.
+-- List the messages that Slack refused for good within the window, newest first. Served by outbox_refused_at_idx.
 SELECT key, channel, priority, coalesce(last_error, '') AS error, refused_at
 FROM chatops.outbox
 WHERE refused_at > statement_timestamp() - %(window)s::interval
@@ -175,33 +178,37 @@ ORDER BY refused_at DESC
 LIMIT %(limit)s;
 
 -- name: retry_undeliverable
--- A channel takes messages again: what it refused recently is tried once more. Served by outbox_refused_at_idx.
+-- Try messages again that Slack refused for good in this channel within the window. Served by outbox_refused_at_idx.
 UPDATE chatops.outbox
 SET refused_at = NULL, attempts = 0, next_try_at = clock_timestamp()
 WHERE refused_at > statement_timestamp() - %(window)s::interval AND channel = %(channel)s;
 
 -- name: forget_message
--- It was deleted in Slack, or its channel is gone: it is posted again, once for each copy that is gone. By primary key.
+-- Post the message again, because it was deleted in Slack, or its channel is gone; once per copy that is gone. By
+-- primary key.
 UPDATE chatops.outbox
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 WHERE key = %(key)s AND ts = %(ts)s;
 
 -- name: forget_thread
--- The message that this one belongs below was deleted: it is posted again, once for each copy that is gone. By primary key.
+-- Post the first message of the thread again, because it was deleted in Slack; once per copy that is gone. By primary
+-- key.
 UPDATE chatops.outbox AS parent
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 FROM chatops.outbox AS reply
 WHERE reply.key = %(key)s AND parent.key = reply.thread_key AND parent.ts = %(ts)s;
 
 -- name: adopt_message
--- A message that was posted without the database, with what it is to say now; no row when it is known already. By primary key.
+-- Add a message that was posted without the database, with its new content; no row if it is in the outbox already. By
+-- primary key.
 INSERT INTO chatops.outbox (key, channel, channel_id, ts, priority, text, blocks)
 VALUES (%(key)s, %(channel)s, %(channel_id)s, %(ts)s, 0, %(text)s, %(blocks)s)
 ON CONFLICT (key) DO NOTHING
 RETURNING true AS adopted;
 
 -- name: replace_message
--- What a message is to say, if it is still there; one that was withdrawn does not come back. By primary key.
+-- Change the content of an existing message; no row if there is none or its content is equal. A withdrawn message stays
+-- withdrawn. By primary key.
 UPDATE chatops.outbox
 SET
     text = %(text)s,
@@ -214,7 +221,8 @@ WHERE key = %(key)s AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s)
 RETURNING key;
 
 -- name: remove_buttons
--- A message once nothing is to be done about it: its sections stay, its buttons and notes go. By primary key.
+-- Keep only the sections of a message, because nothing is left to do about it: its buttons and notes go. By primary
+-- key.
 UPDATE chatops.outbox
 SET
     blocks = (
@@ -229,7 +237,8 @@ WHERE key = %(key)s
     AND blocks @> '[{"type": "section"}]';
 
 -- name: replace_messages
--- The new content of several messages, if they still exist; they page no one any more. Served by outbox_updated_at_idx.
+-- Change all messages with this key prefix that were updated since `since` and are not withdrawn; they page no one any
+-- more. Served by outbox_updated_at_idx.
 UPDATE chatops.outbox
 SET
     text = %(text)s,
@@ -242,20 +251,20 @@ WHERE updated_at >= %(since)s AND starts_with(key, %(key_prefix)s) AND withdrawn
     AND (text, blocks) IS DISTINCT FROM (%(text)s, %(blocks)s);
 
 -- name: keep_unposted
--- Another message says it: this one is not posted unless Slack has it already. Its thread still is a place for replies. By
--- primary key.
+-- Don't post a message that Slack does not have yet, because another one has the same content. Its row stays for the
+-- replies in its thread. By primary key.
 UPDATE chatops.outbox
 SET next_try_at = clock_timestamp() + interval '100 years'
 WHERE key = %(key)s AND ts IS NULL AND posting_since IS NULL;
 
 -- name: withdraw_messages
--- What was never handed to Slack never will be. Served by outbox_unsent_idx.
+-- Delete the messages with this key prefix that were never handed to Slack. Served by outbox_unsent_idx.
 DELETE FROM chatops.outbox
 WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s) AND posting_since IS NULL;
 
 -- name: recall_messages
--- What may be on its way to Slack is not posted again; should it arrive, it says something else. Served by
--- outbox_unsent_idx.
+-- Mark the messages with this key prefix that may be on their way to Slack: they are not posted again, and get this
+-- content if they arrive. Served by outbox_unsent_idx.
 UPDATE chatops.outbox
 SET
     text = %(text)s,
@@ -268,45 +277,46 @@ WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %
     AND posting_since IS NOT NULL AND withdrawn_at IS NULL;
 
 -- name: forget_recalled
--- It has not arrived for so long that it never will. By primary key.
+-- Delete a message that was recalled longer ago than `older_than` and never arrived. By primary key.
 DELETE FROM chatops.outbox
 WHERE key = %(key)s AND ts IS NULL AND withdrawn_at < clock_timestamp() - %(older_than)s::interval;
 
 -- name: count_posting
--- What is being handed to Slack at this moment, or may have been. Served by outbox_unsent_idx.
+-- Count the new messages with this key prefix that are not withdrawn: after withdraw_messages, those that Slack may be
+-- receiving now. Served by outbox_unsent_idx.
 SELECT count(*)
 FROM chatops.outbox
 WHERE sent_version = 0 AND sent_version < content_version AND starts_with(key, %(key_prefix)s) AND withdrawn_at IS NULL;
 
 -- name: read_oldest_page_s
--- For how many seconds a page waits that Slack has never seen; 0 when none does. What Slack refused for good waits for
--- nothing. Served by outbox_unsent_idx.
+-- Seconds that the oldest page that Slack does not show yet has waited; 0 if none waits. A page that Slack refused for
+-- good does not wait. Served by outbox_unsent_idx.
 SELECT coalesce(extract(EPOCH FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s
 FROM chatops.outbox
 WHERE sent_version < content_version AND priority >= %(page)s AND ts IS NULL AND withdrawn_at IS NULL
     AND refused_at IS NULL;
 
 -- name: read_message_state
--- When Slack took a message, and why it did not. By primary key.
+-- Return Slack's ts of the message, null if Slack has not accepted it, and the last error. By primary key.
 SELECT ts, last_error
 FROM chatops.outbox
 WHERE key = %(key)s;
 
 -- name: read_message_place
--- Where Slack put a message. By primary key.
+-- Return Slack's channel id and ts of the message, null while Slack has not accepted it. By primary key.
 SELECT channel_id, ts
 FROM chatops.outbox
 WHERE key = %(key)s;
 
 -- name: read_message_content
--- What a message is to say. By primary key.
+-- Return the text and blocks of a message; no row if the key is unknown or the message was withdrawn. By primary key.
 SELECT text, blocks
 FROM chatops.outbox
 WHERE key = %(key)s AND withdrawn_at IS NULL;
 
 -- name: prune_outbox
--- Served by outbox_updated_at_idx, which clock_timestamp() would not let it use, and outbox_thread_key_idx. A thread goes with
--- the last of its replies.
+-- Delete old messages, except those of open alerts and incidents; the first message of a thread is deleted only when no
+-- reply is left. Served by outbox_updated_at_idx, which clock_timestamp() would not allow, and outbox_thread_key_idx.
 DELETE FROM chatops.outbox AS message
 WHERE
     message.updated_at < now() - %(older_than)s::interval

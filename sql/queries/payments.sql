@@ -1,20 +1,22 @@
 -- affects: files of payments
 
 -- name: create_payment_staging
--- Payments on their way: whose they are is found here. Gone at the commit, and never in the write-ahead log.
+-- Create the staging table for payments, whose cases are looked up from it. It is dropped at the commit, and is never
+-- in the write-ahead log.
 CREATE TEMPORARY TABLE staged_payments (
     row_number integer, case_number text, county text, amount numeric(14, 2), received_on date, reference text
 ) ON COMMIT DROP;
 
 -- name: copy_payments
--- One page of them, as text.
+-- Stage a page of payments, as text.
 COPY pg_temp.staged_payments FROM STDIN;
 
 -- name: insert_payments
--- All that was staged and belongs to a known case; a reference that the case has already is left as it is, in whatever case
--- of letters an earlier version stored it, and with or without zeros in front, which spreadsheets drop. Makes their judgments
--- due (enforcement.review_paid). Served by the unique indexes of judgments and payments; in order, because two workers
--- that meet the same payments in different orders would block each other.
+-- Store the staged payments on known cases; a reference that the case has already stays as it is. References are
+-- compared without leading zeros, which spreadsheets drop, and the stored ones in upper case, because earlier versions
+-- stored them as written. A trigger makes their judgments due (enforcement.review_paid). Served by the unique indexes
+-- of judgments and payments; in order, because two workers that meet the same payments in different orders would block
+-- each other.
 INSERT INTO enforcement.payments (judgment_id, reference, received_on, amount)
 SELECT DISTINCT ON (judgment.id, ltrim(staged.reference, '0'))
        judgment.id, staged.reference, staged.received_on, staged.amount
@@ -29,8 +31,9 @@ ORDER BY judgment.id, ltrim(staged.reference, '0'), staged.row_number
 ON CONFLICT (judgment_id, reference) DO NOTHING;
 
 -- name: refuse_payments
--- Rows that are no payment on a known case, or not the one that their reference stands for: kept with the reason, and
--- counted as failed. By the primary key of the rows, and the unique indexes of judgments and payments.
+-- Mark the rows of staged payments as failed, with the reason, if their case is unknown, or the stored payment with
+-- their reference differs in its day, its amount or the leading zeros, and count them in the batch. By the primary key
+-- of the rows, and the unique indexes of judgments and payments.
 WITH refused AS (
     UPDATE intake.simplicity_raw_rows AS raw_row
     SET status = 'failed',

@@ -1,7 +1,8 @@
 -- affects: messages about Railway's events
 
 -- name: count_railway_notice
--- One more event of this hour; the counts of former days go. By primary key: of two replicas one waits.
+-- Count an event of the current hour and return the count; counts older than 1 day are deleted. By primary key, so that
+-- of two replicas one waits.
 WITH former AS (DELETE FROM chatops.railway_notices WHERE hour < now() - interval '1 day')
 INSERT INTO chatops.railway_notices AS known (hour, is_known, taken)
 VALUES (date_trunc('hour', now()), %(is_known)s, 1)

@@ -1,5 +1,6 @@
 -- affects: refresh notices of Railway's webhook, silence, drill
 
 -- name: notify_refresh
--- Tells all replicas that Railway may have done something. It holds nothing: what is true is read from Railway.
+-- Wake all replicas when this transaction commits, because Railway may have changed something. The notice has no
+-- content: the facts are read from Railway.
 SELECT pg_notify('chatops_hints', '');

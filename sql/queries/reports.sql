@@ -1,15 +1,16 @@
 -- affects: report, and the weekly report
 
 -- name: read_records_since
--- When the bot was installed, or its first incident, where that is older, as in a database that was installed again:
--- nothing before that was recorded. No row where no one installed it. By primary key and incidents_opened_at_idx.
+-- Return the time from which on there may be records: when the bot was installed, or its first incident if that is
+-- older, as in a database that was installed again. No row if the bot is not installed. By primary key and
+-- incidents_opened_at_idx.
 SELECT least(created_at, (SELECT min(incident.opened_at) FROM chatops.incidents AS incident)) AS since
 FROM chatops.installation
 WHERE only_row;
 
 -- name: report_incidents
--- How incidents that began in the window were answered; drills are left out. Served by incidents_opened_at_idx and
--- incident_alerts_incident_id_idx: an EXISTS would read all alerts of all time.
+-- Count the incidents of the window and average how fast they were answered; drills are left out. Served by
+-- incidents_opened_at_idx and incident_alerts_incident_id_idx: an EXISTS would read all alerts ever stored.
 SELECT
     count(*) AS incidents,
     count(*) FILTER (WHERE incident.pages > 0) AS paged,
@@ -31,8 +32,8 @@ WHERE incident.opened_at >= %(since)s AND incident.opened_at < %(until)s
     ) IS NOT TRUE;
 
 -- name: report_shifts
--- Incidents that paged people, per shift of 12 hours from 08:00 or 20:00; shifts without any are left out. Served by
--- incident_pages_paged_at_idx.
+-- Count the incidents that paged people, per shift of 12 hours from 08:00 or 20:00; shifts without any are left out.
+-- Served by incident_pages_paged_at_idx.
 SELECT
     date_bin('12 hours', page.paged_at AT TIME ZONE %(zone)s, timestamp '2000-01-01 08:00') AS begins_at,
     count(DISTINCT page.incident_id) AS pages
@@ -50,7 +51,7 @@ GROUP BY 1
 ORDER BY 1;
 
 -- name: report_held_back
--- Why alerts were not announced. Served by alert_decisions_at_idx.
+-- List the reasons why alerts were not announced, the most frequent first. Served by alert_decisions_at_idx.
 SELECT
     CASE
         WHEN decision.decision = 'passed' THEN 'cleared by itself'
@@ -70,8 +71,9 @@ GROUP BY 1
 ORDER BY times DESC, reason;
 
 -- name: report_rules
--- Announced alerts per rule, and how many led to action: their incident was acknowledged, or a run on their service was
--- requested while they fired. Served by alerts_opened_at_idx, runs_created_at_idx and primary keys.
+-- List the rules with announced alerts, and how many of the alerts led to action: their incident was acknowledged, or a
+-- run on their service was requested while they fired. Served by alerts_opened_at_idx, runs_created_at_idx and primary
+-- keys.
 SELECT
     alert.rule,
     count(*) AS alerts,
@@ -96,7 +98,8 @@ GROUP BY alert.rule
 ORDER BY alerts DESC, alert.rule;
 
 -- name: report_approvals
--- How long requests that need approvers waited for the last of them. Served by runs_created_at_idx.
+-- Count the requests that need approvers and how many were approved, and average how long these waited for the last
+-- approver. Served by runs_created_at_idx.
 SELECT
     count(*) AS requested,
     count(approved_at) AS approved,
@@ -107,10 +110,11 @@ WHERE created_at >= %(since)s AND created_at < %(until)s
     AND (%(service)s::text IS NULL OR %(service)s::text = ANY (services));
 
 -- name: report_deployments
--- Commits that were deployed, by anyone, and how many of these failed: a rollback of one of their services within a day,
--- or an incident that paged people about one within an hour. Lead time: from the commit until it ran, of those that did,
--- where GitHub knows when it was made; by a clock ahead of ours it may have been made later. Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx,
--- incidents_opened_at_idx and commits_pkey.
+-- Count the commits that were deployed, by runs or externally, and those that failed: a rollback of one of their
+-- services within 1 day, or an incident that paged people about one within 1 hour. Lead time: from the commit until it
+-- ran, of those for which GitHub knows the commit time; one that is later, by a clock ahead of ours, is left out.
+-- Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx, incidents_opened_at_idx and
+-- commits_pkey.
 WITH made AS (
     SELECT
         opened_at AS at,
@@ -155,8 +159,8 @@ CROSS JOIN LATERAL (
 WHERE %(service)s::text IS NULL OR %(service)s::text = ANY (made.services);
 
 -- name: list_untimed_commits
--- Deployed commits that GitHub was not asked about yet, or did not know when it was asked last, the newest first. Served
--- by rollouts_opened_at_idx, runs_created_at_idx and commits_pkey.
+-- List deployed commits without a commit time, those deployed last first; one that GitHub did not know is left out for
+-- `again_after`. Served by rollouts_opened_at_idx, runs_created_at_idx and commits_pkey.
 SELECT found.sha
 FROM (
     SELECT commit_sha AS sha, opened_at AS at FROM chatops.rollouts WHERE opened_at >= %(since)s
@@ -175,7 +179,7 @@ ORDER BY max(found.at) DESC
 LIMIT %(limit)s;
 
 -- name: record_commit
--- When it was made; null: the repository has no such commit. What is known stays. By primary key.
+-- Store the time of a commit, null if the repository has no such commit; a known time stays. By primary key.
 INSERT INTO chatops.commits (sha, committed_at) VALUES (%(sha)s, %(committed_at)s)
 ON CONFLICT (sha) DO UPDATE SET committed_at = excluded.committed_at, read_at = clock_timestamp()
 WHERE commits.committed_at IS NULL;

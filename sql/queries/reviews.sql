@@ -1,19 +1,19 @@
 -- affects: reviews of what ran without approval
 
 -- name: ask_for_review
--- A person acted without approval. By primary key.
+-- Request a review of a run that a person started without approval. By primary key.
 INSERT INTO chatops.reviews (run_id, acted_by_user, acted_by_team, remind_at)
 VALUES (%(run_id)s, %(user_id)s, %(team_id)s, clock_timestamp() + %(remind_after)s);
 
 -- name: read_review
--- The review that a run waits for, or had. By primary key.
+-- Return the review of the run, open or closed; no row if the run needs none. By primary key.
 SELECT
     run_id, acted_by_user, acted_by_team, asked_at, reviewed_by_user, reviewed_by_team, note, reviewed_at
 FROM chatops.reviews
 WHERE run_id = %(run_id)s;
 
 -- name: list_open_reviews
--- What waits to be reviewed, oldest first. Served by reviews_open_idx.
+-- List the open reviews, oldest first. Served by reviews_open_idx.
 SELECT
     run_id, acted_by_user, acted_by_team, asked_at, reviewed_by_user, reviewed_by_team, note, reviewed_at
 FROM chatops.reviews
@@ -21,7 +21,7 @@ WHERE reviewed_at IS NULL
 ORDER BY run_id;
 
 -- name: close_review
--- The first who reviews it closes it; never who acted. By primary key.
+-- Close the review; no row if it is closed already, or the person is the one who acted. By primary key.
 UPDATE chatops.reviews
 SET
     reviewed_by_user = %(user_id)s,
@@ -32,7 +32,7 @@ WHERE run_id = %(run_id)s AND reviewed_at IS NULL AND acted_by_user <> %(user_id
 RETURNING run_id;
 
 -- name: take_due_reviews
--- Those to remind people of now; each is due again after as long. Served by reviews_open_idx.
+-- List the reviews that need a reminder now; each is due again after `again_after`. Served by reviews_open_idx.
 UPDATE chatops.reviews
 SET remind_at = clock_timestamp() + %(again_after)s, reminders = reminders + 1
 WHERE reviewed_at IS NULL AND remind_at <= clock_timestamp()

@@ -1,8 +1,8 @@
 -- affects: runs, run, cancel, and every change
 
 -- name: create_run
--- File a plan. Its steps follow in the same transaction. No row when this delivery has filed a run already; one that is
--- being filed is waited for. Served by runs_delivery_idx.
+-- File a plan and return the run's id; its steps follow in the same transaction. No row if this delivery has filed a
+-- run already; waits for one that is being filed. Served by runs_delivery_idx.
 INSERT INTO chatops.runs (
     state, environment, playbook, parameters, plan, plan_hash, risk, title, services, requested_by_user,
     requested_by_team, reason, channel, approvals_needed, kinds, format, delivery, start_at, pages_approvers, expires_at
@@ -16,13 +16,15 @@ ON CONFLICT (delivery) WHERE delivery IS NOT NULL DO NOTHING
 RETURNING id;
 
 -- name: lock_requests
--- One request of a person at a time is filed, so that each sees how many others page their approvers. Held until the commit.
+-- Let only one request of this person be filed at a time, until the commit, so that each sees how many others page
+-- their approvers.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.requests:' || %(user_id)s, 0));
 
 -- name: list_unanswered_requests
--- Requests of one person that paged approvers recently and that no one else has decided, newest first. Those from before an
--- open SEV1 or SEV2 of the environment that another person or an alert opened do not count, nor those from before an alert
--- joined it. None that is dated ahead, by a clock that has stepped back since. Served by runs_created_at_idx, which clock_timestamp() would not let it use.
+-- List the requests of one person that paged approvers within the window and that no one else has decided, newest
+-- first. Those from before the newest confirmation of an emergency do not count: another person or an alert opened an
+-- unresolved SEV1 or SEV2 of the environment, or an alert joined one. Neither do requests dated in the future, because
+-- the database's clock has stepped back since. Served by runs_created_at_idx, which clock_timestamp() would not allow.
 SELECT run.id
 FROM chatops.runs AS run
 WHERE
@@ -57,8 +59,9 @@ ORDER BY run.id DESC
 LIMIT %(limit)s;
 
 -- name: count_requests
--- How many requests one person filed recently, emergency stops left out; 0 for a delivery that has filed one already. None
--- that is dated ahead, by a clock that has stepped back since. Served by runs_created_at_idx and runs_delivery_idx.
+-- Count the requests that the person filed within the window, without emergency stops; 0 for a delivery that has filed
+-- one already. Requests dated in the future, because the database's clock has stepped back since, do not count. Served
+-- by runs_created_at_idx and runs_delivery_idx.
 SELECT count(*)
 FROM chatops.runs
 WHERE created_at > statement_timestamp() - %(window)s::interval AND created_at <= statement_timestamp()
@@ -66,37 +69,37 @@ WHERE created_at > statement_timestamp() - %(window)s::interval AND created_at <
     AND NOT EXISTS (SELECT FROM chatops.runs AS filed WHERE filed.delivery = %(delivery)s::text);
 
 -- name: count_requests_after
--- How many requests of one person, filed after this one, did not page their approvers. By primary key.
+-- Count the person's requests that were filed after this run and did not page their approvers. By primary key.
 SELECT count(*)
 FROM chatops.runs
 WHERE id > %(run_id)s AND requested_by_user IS NOT DISTINCT FROM %(user_id)s AND NOT pages_approvers;
 
 -- name: note_traceparent
--- Where the trace of a run continues. Only while traces are on. By primary key.
+-- Store the run's trace context. Only while tracing is on. By primary key.
 UPDATE chatops.runs
 SET traceparent = %(traceparent)s
 WHERE id = %(run_id)s;
 
 -- name: read_traceparent
--- The context that a run was filed in. Only while traces are on. By primary key.
+-- Return the run's trace context, null if tracing was off when it was filed. Only while tracing is on. By primary key.
 SELECT traceparent
 FROM chatops.runs
 WHERE id = %(run_id)s;
 
 -- name: find_run_of_delivery
--- The run that this delivery has filed. Served by runs_delivery_idx.
+-- Return the id of the run that this delivery filed; no row if there is none. Served by runs_delivery_idx.
 SELECT id
 FROM chatops.runs
 WHERE delivery = %(delivery)s;
 
 -- name: create_steps
--- Lines of the journal: one pending per step, in their order, from position `first` on.
+-- Add pending steps to the journal in the given order, from position `first` on.
 INSERT INTO chatops.run_steps (run_id, position, step)
 SELECT %(run_id)s, %(first)s + step.number - 1, step.value
 FROM jsonb_array_elements(%(steps)s) WITH ORDINALITY AS step (value, number);
 
 -- name: read_run
--- One run. By primary key.
+-- Return the run; no row if there is none with this id. By primary key.
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
@@ -106,14 +109,14 @@ FROM chatops.runs
 WHERE id = %(run_id)s;
 
 -- name: read_steps
--- The journal of one run. By primary key.
+-- List the steps of the run in order; no row if there is no such run. By primary key.
 SELECT run_id, position, step, state::text AS state, intent, evidence, note, started_at, ended_at
 FROM chatops.run_steps
 WHERE run_id = %(run_id)s
 ORDER BY position;
 
 -- name: list_runs
--- The latest runs. By primary key, backwards.
+-- List the newest runs, newest first. By primary key, backwards.
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
@@ -124,7 +127,7 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: list_open_runs
--- What waits, runs or needs a person, oldest first. Served by runs_open_idx.
+-- List the runs that have not ended, oldest first. Served by runs_open_idx.
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
@@ -135,8 +138,9 @@ WHERE state IN ('planned', 'awaiting_approval', 'approved', 'running', 'unknown'
 ORDER BY id;
 
 -- name: transition_run
--- Compare and set: the move happens only from one of these states, and an expired approval starts nothing.
--- The triggers of chatops.runs refuse what must never be. By primary key.
+-- Compare and set: change the run's state from one of `from` to `to`. No row if it has another state, or if it has
+-- expired unstarted and `to` would approve or start it. The triggers of chatops.runs refuse invalid changes. By primary
+-- key.
 UPDATE chatops.runs
 SET state = %(to)s::chatops.run_state, outcome = coalesce(%(outcome)s, outcome)
 WHERE id = %(run_id)s
@@ -146,8 +150,10 @@ WHERE id = %(run_id)s
 RETURNING id;
 
 -- name: list_runs_to_execute
--- Approved and running ones, but for those whose time is more than a minute away, and whether the caller may claim each: it can execute it, and no replica does. A lease that is
--- stored as longer than any can be (the database's clock stepped back) is for the claim to cut. Served by runs_open_idx.
+-- List the approved and running runs, oldest first, except those whose start time is more than 1 minute away, with
+-- whether the caller may claim each: it can be executed now, the caller knows its format and step kinds, and no replica
+-- holds its lease. A stored lease that is longer than `longest_lease`, because the database's clock stepped back, does
+-- not count: the claim cuts it. Served by runs_open_idx.
 SELECT
     run.id,
     run.playbook,
@@ -166,7 +172,7 @@ WHERE run.state IN ('approved', 'running')
 ORDER BY run.id;
 
 -- name: take_services
--- Take what is free of the run's services, always in the same order so that two runs never wait for each other.
+-- Take those services of the run that are free, always in the same order, so that two runs never wait for each other.
 INSERT INTO chatops.run_services (service, run_id)
 SELECT DISTINCT wanted.service, run.id
 FROM chatops.runs AS run CROSS JOIN LATERAL unnest(run.services) AS wanted (service)
@@ -175,7 +181,8 @@ ORDER BY wanted.service
 ON CONFLICT (service) DO NOTHING;
 
 -- name: list_services_not_taken
--- Those of its services that the run does not have, and who has them; null when they have become free. By primary key.
+-- List the run's services that it does not have, with the run that has them; null if they have just become free. By
+-- primary key.
 SELECT wanted.service, held.run_id
 FROM chatops.runs AS run
 CROSS JOIN LATERAL unnest(run.services) AS wanted (service)
@@ -184,14 +191,14 @@ WHERE run.id = %(run_id)s AND held.run_id IS DISTINCT FROM run.id
 ORDER BY wanted.service;
 
 -- name: give_back_services
--- Nothing is taken unless everything is.
+-- Free the services that the run has taken: a run takes all of its services or none.
 DELETE FROM chatops.run_services
 WHERE run_id = %(run_id)s;
 
 -- name: void_waiting_runs
--- Another run starts on the same services: what waits for one of them was planned on facts that are about to change; only
--- those of one playbook when it changes nothing that others rest on. What starts later is planned again then, and left
--- alone unless it says otherwise. Served by runs_open_idx.
+-- Void the other plans that wait for one of these services: another run starts there and changes the facts that they
+-- were made from. `only_playbook`: only plans of this playbook, for a run that changes no facts of other plans. A plan
+-- whose start time has not come is planned again then, and stays unless `scheduled` is true. Served by runs_open_idx.
 UPDATE chatops.runs
 SET state = 'voided', outcome = %(outcome)s
 WHERE id IN (
@@ -208,13 +215,14 @@ WHERE id IN (
 RETURNING id;
 
 -- name: read_expiry_wait
--- Seconds until the next run expires that is not started; null when none can. Served by runs_open_idx.
+-- Seconds until the next run that is not started expires; null if none can expire. Served by runs_open_idx.
 SELECT extract(EPOCH FROM min(expires_at) - clock_timestamp())::float8 AS wait_s
 FROM chatops.runs
 WHERE state IN ('planned', 'awaiting_approval', 'approved');
 
 -- name: expire_runs
--- Not decided in time, or not started in time. Served by runs_open_idx.
+-- End the runs that were not confirmed, approved or started in time; those that are locked now are skipped. Served by
+-- runs_open_idx.
 UPDATE chatops.runs
 SET
     state = 'expired',
@@ -233,7 +241,8 @@ WHERE id IN (
 RETURNING id;
 
 -- name: request_cancel
--- The first cancellation counts; the run engine sees it at the next boundary. By primary key.
+-- Request the run's cancellation, which the run engine sees at its next check; no row if it was requested before or the
+-- run has ended. By primary key.
 UPDATE chatops.runs
 SET cancel_requested_by_user = %(user_id)s, cancel_requested_by_team = %(team_id)s
 WHERE id = %(run_id)s
@@ -242,16 +251,15 @@ WHERE id = %(run_id)s
 RETURNING id;
 
 -- name: list_runs_in_the_way
--- Started runs that hold one of these services. By primary key.
+-- List the ids of started runs that hold one of these services. By primary key.
 SELECT DISTINCT held.run_id
 FROM chatops.run_services AS held
 WHERE held.service = ANY (%(services)s) AND held.run_id <> %(except_run)s
 ORDER BY held.run_id;
 
 -- name: break_lease
--- Take a lease away from its owner: the fence of the former owner holds nothing any more. Returns for how many
--- seconds an act that was sent under it may still take effect: never longer than a lease lasts, whatever the database's
--- clock did. By primary key.
+-- End another owner's lease, so that its fence refuses that owner. Return for how many seconds its last act may still
+-- take effect: never longer than a lease lasts, even if the database's clock stepped back. By primary key.
 WITH former AS (
     SELECT
         lease.name,
@@ -269,8 +277,9 @@ WHERE held.name = former.name
 RETURNING former.left_s;
 
 -- name: intend_step
--- Write down what is about to be sent, under the fence: the lease is alive, ours, and stays so until the commit. Once
--- for each epoch, so that only a successor may intend what was intended before. By primary keys.
+-- Store the intent of an act before it is sent, under the fence: the lease is alive and ours, and stays so until the
+-- commit. At most once per epoch, so that only a successor may store it again. No row if the act may not be sent. By
+-- primary keys.
 WITH fence AS (
     SELECT lease.epoch
     FROM chatops.leases AS lease
@@ -287,8 +296,8 @@ WHERE step.run_id = %(run_id)s AND step.position = %(position)s
 RETURNING step.position;
 
 -- name: start_step
--- What only looks or waits has begun, or an act was sent and its effect is awaited; repeating it does no harm. Under
--- the same fence. By primary keys.
+-- Mark the step as running, under the same fence: a check or a wait has begun, or an act was sent and its effect is
+-- awaited. Repeating it does no harm. By primary keys.
 WITH fence AS (
     SELECT lease.epoch
     FROM chatops.leases AS lease
@@ -305,7 +314,7 @@ WHERE step.run_id = %(run_id)s AND step.position = %(position)s
 RETURNING step.position;
 
 -- name: finish_step
--- The outcome of a step, with what proves it. Under the same fence. By primary keys.
+-- Store the step's outcome with its evidence, under the same fence. By primary keys.
 WITH fence AS (
     SELECT lease.epoch
     FROM chatops.leases AS lease
@@ -322,7 +331,7 @@ WHERE step.run_id = %(run_id)s AND step.position = %(position)s
 RETURNING step.position;
 
 -- name: resolve_unknown_step
--- A person settles a step that could not be read back. By primary keys.
+-- Settle an unknown step of an unknown run as a person decided; no row if it was not unknown. By primary keys.
 UPDATE chatops.run_steps AS step
 SET state = %(state)s::chatops.step_state, note = %(note)s
 FROM chatops.runs AS run
@@ -331,5 +340,6 @@ WHERE step.run_id = %(run_id)s AND step.position = %(position)s AND step.state =
 RETURNING step.position;
 
 -- name: prune_run_steps
--- The steps of some runs that ended long ago; runs one after the other by primary key, because few have any that are old.
+-- Delete the steps of old runs that have ended, `limit` runs at most, and return how many runs. Reads the runs in the
+-- order of the primary key, because few have steps that are old enough.
 SELECT chatops.prune_run_steps(%(older_than)s::interval, %(limit)s);

@@ -1,8 +1,8 @@
 -- affects: who stopped or deployed a service, in alerts and health
 
 -- name: list_service_acts
--- What runs of ours did to each service's deployments, at most `limit` of each, newest first: stops, starts, rollbacks,
--- deploys, restarts. Served by run_steps_act_idx.
+-- List what our runs did to each service's deployments, at most `limit` per service, newest first: stops, starts,
+-- rollbacks, deploys, restarts, redeploys. Served by run_steps_act_idx.
 SELECT act.service, act.kind, act.run_id, act.deployment_id, act.ended_at AS at, run.requested_by_user AS by_user,
        run.requested_by_team AS by_team
 FROM unnest(%(services)s::text[]) AS wanted (service)

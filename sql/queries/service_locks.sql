@@ -1,7 +1,7 @@
 -- affects: unlock, deploy and rollback
 
 -- name: lock_service
--- Lock it, or say again who locked it and why. By primary key.
+-- Lock the service; an existing lock gets the new owner, reason and time. By primary key.
 INSERT INTO chatops.service_locks (service, owner, reason, run_id)
 VALUES (%(service)s, %(owner)s, %(reason)s, %(run_id)s)
 ON CONFLICT (service) DO UPDATE SET
@@ -13,19 +13,19 @@ ON CONFLICT (service) DO UPDATE SET
     reminders = 0;
 
 -- name: unlock_service
--- Lift the lock. By primary key.
+-- Remove the lock; no row if there was none. By primary key.
 DELETE FROM chatops.service_locks
 WHERE service = %(service)s
 RETURNING service;
 
 -- name: list_locks
--- All locks; there are never more than services.
+-- List all locks; there are never more than services.
 SELECT service, owner, reason, run_id, locked_at
 FROM chatops.service_locks
 ORDER BY service;
 
 -- name: take_due_locks
--- Those to remind their owners of now; each is due again after as long. There are never more than services.
+-- List the locks that need a reminder now; each is due again after `again_after`. There are never more than services.
 UPDATE chatops.service_locks
 SET remind_at = clock_timestamp() + %(again_after)s, reminders = reminders + 1
 WHERE remind_at <= clock_timestamp()

@@ -1,7 +1,8 @@
 -- affects: incident similar, and the diagnosis of an incident
 
 -- name: note_first_alert
--- The alert that opened it, the deploy before that, and the cause where that is known already. By primary key.
+-- Store the alert that opened the incident, the suspected deployment, and the cause if it is known already. A later
+-- call changes nothing. By primary key.
 UPDATE chatops.incidents
 SET
     fingerprint = %(fingerprint)s,
@@ -12,8 +13,9 @@ SET
 WHERE id = %(incident_id)s AND fingerprint IS NULL;
 
 -- name: list_similar_incidents
--- Resolved incidents of the same kind before this one, newest first; no drills, no other environment. `run_id`: the last
--- run on its services that succeeded before it was resolved. Served by incidents_fingerprint_idx and runs_created_at_idx.
+-- List resolved incidents of the same kind within the window before this one, newest first; no drills, no other
+-- environment. `run_id`: the newest run on its services that was filed while it was unresolved and succeeded. Served by
+-- incidents_fingerprint_idx and runs_created_at_idx.
 SELECT
     earlier.id, earlier.opened_at, earlier.resolved_at, earlier.cause, earlier.resolved_by_user, earlier.resolved_by_team,
     (SELECT run.id

@@ -1,8 +1,8 @@
 -- affects: recognizing the operated system
 
 -- name: list_standing_columns
--- The columns of these tables, as schema.table.column. The catalogue is visible to every role; of the bot's own schema
--- only what our role may read.
+-- List the columns of these tables that exist, as schema.table.column. The catalog is visible to every role; of the
+-- bot's own schema only columns that our role may read are listed.
 SELECT nspname || '.' || relname || '.' || attname AS name
 FROM pg_attribute
 JOIN pg_class ON pg_class.oid = attrelid AND relkind IN ('r', 'p')
@@ -15,5 +15,5 @@ WHERE attnum > 0 AND NOT attisdropped AND nspname || '.' || relname = ANY (%(tab
 ORDER BY name;
 
 -- name: read_adopted_system
--- The system for which the bot was installed; no row before that. By primary key.
+-- Return the system for which the bot was installed; no row before that. By primary key.
 SELECT system FROM chatops.installation WHERE only_row;

@@ -1,5 +1,5 @@
 -- affects: noticing that the database accepts no writes
 
 -- name: prove_write
--- Fails when the database takes no writes of the bot's. Writes one row and deletes it.
+-- Write and delete one row in the bot's own schema. Fails if the database accepts no writes from the bot.
 SELECT chatops.prove_write() AS proven;

@@ -1,4 +1,4 @@
--- Takes the descriptions away again. No code reads them, so any commit fits the schema afterwards.
+-- Deletes the descriptions of these columns. No code reads them, so every commit fits the schema afterwards.
 
 COMMENT ON COLUMN ops.worker_heartbeats.current_job_id IS NULL;
 COMMENT ON COLUMN ops.job_queue.run_at IS NULL;
