@@ -100,7 +100,7 @@ def _words(line: Line, *, is_reported: bool = False) -> str:
 
 def _part(finding: Finding, subject: str, *, is_reported: bool) -> str:
     if is_reported and finding.detail:
-        return escape(finding.detail, limit=PART_LIMIT)
+        return f"\N{EM DASH} {escape(finding.detail, limit=PART_LIMIT)}"
     title = escape(finding.title.removeprefix(f"{subject} "), limit=PART_LIMIT)
     return f"{title} ({escape(finding.detail, limit=PART_LIMIT)})" if finding.detail else title
 
