@@ -22,7 +22,7 @@ from bot.config.oncall_file import schedule_faults
 from bot.config.policy_file import policy_faults
 from bot.incidents.answer_routes import add_answer_links, add_pagerduty_hook
 from bot.machines.door import MachineDoor, add_machine_door
-from bot.oncall.calendars import add_calendars
+from bot.oncall.calendar_subscriptions import add_calendars
 from bot.railway.webhook import add_railway_hook
 from bot.slack.app import BotIdentity, make_bolt
 from bot.slack.dedup import Deduplicator

@@ -12,7 +12,7 @@ from bot.commands.arguments import need_moment, no_more, parse_user, read_number
 from bot.commands.context import ON_CALL, need_incident_service
 from bot.config.fields import Invalid
 from bot.facts.oncall import usable_schedule
-from bot.oncall.calendars import CALENDAR_PATH
+from bot.oncall.calendar_subscriptions import CALENDAR_PATH
 from bot.oncall.overrides import Desired, SlackOnly
 from bot.types import Answer, Request
 from bot.views.notes import notice_answer

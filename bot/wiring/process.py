@@ -31,7 +31,7 @@ from bot.incidents.pictures import IncidentPictures
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.loops import keep_running
-from bot.oncall.calendars import Calendars
+from bot.oncall.calendar_subscriptions import Calendars
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.railway.external_deploys import ExternalDeployWatcher
 from bot.railway.notices import RailwayNotices

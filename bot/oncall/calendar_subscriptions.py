@@ -1,4 +1,4 @@
-"""Calendars of shifts, at secret addresses to which calendar applications subscribe."""
+"""Calendars to subscribe to, at secret addresses: the shifts of a person or of a rotation, as iCalendar events."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from icalendar import Calendar, Event
 
 from bot.approvals.access import Refused
-from bot.oncall.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
+from bot.oncall.calendar_subscriptions import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
 from bot.oncall.overrides import Desired
 from bot.web.turnstile import MAY_WAIT
 from services.clients.postgres import oncall
