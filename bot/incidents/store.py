@@ -23,7 +23,7 @@ from services.domain.channels import Channel
 from services.domain.escalation_chain import Chain, ChainLevel, Target, decode_chain, encode_chain
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert, NewIncident, RepeatedLine, repeated_words
 from services.domain.messages import PAGE
-from services.domain.oncall import PAGE_AGAIN_AFTER, Absent, Schedule, freeze, nobody_is_absent
+from services.domain.oncall import PAGE_AGAIN_AFTER, Absent, Schedule, make_chain, nobody_is_absent
 from services.domain.people import Person
 
 TITLE_LIMIT = 300  # characters
@@ -202,7 +202,7 @@ class IncidentStore:
         """Return the escalation chain of this moment; its only level is the approvers if no one is on call."""
         schedule, now = self.place.schedule, await read_clock(conn)
         overrides = await oncall.list_overrides(conn)
-        chain = freeze(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()
+        chain = make_chain(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()
         if chain.levels or not self.place.approvers:
             return chain
         whys = {one: self._absent(one) for one in self.place.approvers}

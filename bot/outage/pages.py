@@ -23,7 +23,7 @@ from services.domain.channels import Channel
 from services.domain.errors import SourceError
 from services.domain.escalation_chain import Chain, ChainLevel
 from services.domain.notifications import Page, PageEvent
-from services.domain.oncall import PAGE_AGAIN_AFTER, Schedule, freeze, nobody_is_absent
+from services.domain.oncall import PAGE_AGAIN_AFTER, Schedule, make_chain, nobody_is_absent
 from services.domain.slack_refusals import SlackRefusedError
 
 logger = logging.getLogger(__name__)
@@ -276,7 +276,7 @@ async def _chain(world: World) -> Chain:
         return Chain()
     known = await world.overrides()
     rows = known.rows if isinstance(known.rows, Sequence) else ()
-    return freeze(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
+    return make_chain(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
 
 
 def _level(number: int, level: ChainLevel) -> PagedLevel:

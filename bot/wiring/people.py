@@ -11,7 +11,7 @@ from bot.world import World
 from services.clients.slack import SlackClient
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.oncall import Schedule, freeze, is_group, nobody_is_absent
+from services.domain.oncall import Schedule, is_group, make_chain, nobody_is_absent
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ async def _on_call(world: World) -> list[str]:
         return []
     known = await world.overrides()
     rows = known.rows if isinstance(known.rows, Sequence) else ()
-    chain = freeze(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
+    chain = make_chain(world.schedule, datetime.now(UTC), rows, world.name_of, world.absent or nobody_is_absent)
     in_slack = (Channel.DIRECT, Channel.MENTION)
     return [target.address for level in chain.levels for target in level.targets if target.channel in in_slack]
 

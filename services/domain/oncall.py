@@ -268,14 +268,14 @@ def skipped(
             yield f"{name_of(slack_id) if name == slack_id else name} {why}"
 
 
-def freeze(
+def make_chain(
     schedule: Schedule,
     at: datetime,
     overrides: Sequence[Override],
     name_of: Callable[[str], str] = str,
     absent: Absent = nobody_is_absent,
 ) -> Chain:
-    """The chain as it is at this moment. A level that reaches no one is left out, with a note.
+    """The escalation chain as it is at this moment. A level that reaches no one is left out, with a note.
 
     `name_of` gives the name of a person or group of whom only the Slack id is known. `absent`: why a Slack id reaches
     no one; such people are skipped, on the phone too, and the level reports it.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.domain.channels import Channel
 from services.domain.escalation_chain import Chain, ChainLevel, Target, decode_chain, encode_chain
-from services.domain.oncall import Gap, Level, OnCallPerson, Override, Schedule, freeze, gaps, on_call
+from services.domain.oncall import Gap, Level, OnCallPerson, Override, Schedule, gaps, make_chain, on_call
 from services.domain.people import Person
 from services.domain.rotations import Hours, Rotation, next_handover, shift_of
 
@@ -151,7 +151,7 @@ def test_newer_override_counts() -> None:
 
 
 def test_override_by_a_person_outside_the_file_is_paged_in_slack() -> None:
-    chain = freeze(schedule(), FIRST, [override(FIRST, FIRST + WAIT, "U9")])
+    chain = make_chain(schedule(), FIRST, [override(FIRST, FIRST + WAIT, "U9")])
 
     assert chain.levels[0].targets == (Target(Channel.MENTION, "U9", "U9"), Target(Channel.DIRECT, "U9", "U9"))
 
@@ -165,7 +165,7 @@ def test_a_person_named_twice_in_a_level_is_paged_once() -> None:
 def test_people_are_reported_by_the_means_of_the_level_that_they_have() -> None:
     quiet = Level(("primary",), frozenset({Channel.MENTION, Channel.EMAIL}), WAIT)
 
-    chain = freeze(schedule(quiet, Level(("ben", "S0GROUP"), ALL, 2 * WAIT, webhook="default")), FIRST, [])
+    chain = make_chain(schedule(quiet, Level(("ben", "S0GROUP"), ALL, 2 * WAIT, webhook="default")), FIRST, [])
 
     assert chain.levels == (
         ChainLevel("primary", (Target(Channel.MENTION, "U1", "ann"), Target(Channel.EMAIL, "ann", "ann")), WAIT),
@@ -183,7 +183,7 @@ def test_people_are_reported_by_the_means_of_the_level_that_they_have() -> None:
 
 
 def test_a_level_without_anyone_is_passed_over_and_reported() -> None:
-    chain = freeze(schedule(Level(("primary",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST - SECOND, [])
+    chain = make_chain(schedule(Level(("primary",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST - SECOND, [])
 
     assert [level.name for level in chain.levels] == ["ben"]
     assert chain.notes == ("level 1 (primary) has no one on call",)
@@ -196,7 +196,7 @@ def absent(slack_id: str) -> str | None:
 def test_chain_skips_people_gone_from_slack_on_every_channel_and_says_so() -> None:
     level = Level(("ann", "ben", "S0GONE"), ALL, WAIT)
 
-    chain = freeze(schedule(level), FIRST, [], lambda slack_id: f"@{slack_id}", absent)
+    chain = make_chain(schedule(level), FIRST, [], lambda slack_id: f"@{slack_id}", absent)
 
     assert {target.who for target in chain.levels[0].targets} == {"ben"}
     assert chain.levels[0].skipped == ("ann is deactivated in Slack", "@S0GONE has no members in Slack")
@@ -204,14 +204,14 @@ def test_chain_skips_people_gone_from_slack_on_every_channel_and_says_so() -> No
 
 
 def test_a_level_on_which_everyone_is_gone_is_passed_over_and_reports_why() -> None:
-    chain = freeze(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [], str, absent)
+    chain = make_chain(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [], str, absent)
 
     assert [level.name for level in chain.levels] == ["ben"]
     assert chain.notes == ("level 1 (ann) has no one on call: ann is deactivated in Slack",)
 
 
 def test_a_chain_of_a_former_version_is_read() -> None:
-    stored = encode_chain(freeze(schedule(Level(("ben",), ALL, WAIT)), FIRST, []))
+    stored = encode_chain(make_chain(schedule(Level(("ben",), ALL, WAIT)), FIRST, []))
     del stored["levels"][0]["skipped"]
 
     assert decode_chain(stored).levels[0].skipped == ()
@@ -222,7 +222,7 @@ def test_an_empty_chain_pages_no_one_and_stops_no_other_incident() -> None:
 
 
 def test_the_levels_begin_again_after_the_last() -> None:
-    chain = freeze(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [])
+    chain = make_chain(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [])
     names = [level.name for number in range(4) if (level := chain.level(number))]
 
     assert names == ["ann", "ben", "ann", "ben"]
@@ -230,7 +230,7 @@ def test_the_levels_begin_again_after_the_last() -> None:
 
 
 def test_a_chain_is_stored_and_read_as_it_was() -> None:
-    chain = freeze(schedule(Level(("primary",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST - SECOND, [])
+    chain = make_chain(schedule(Level(("primary",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST - SECOND, [])
 
     assert decode_chain(encode_chain(chain)) == chain
 
