@@ -1,9 +1,9 @@
--- What the bot may do in a database of the system `civil`, besides its own schema: read, and put failed jobs back.
--- Safe to run again.
+-- Grants the bot's rights in a database of the system `civil`, besides its own schema: to read, and to requeue failed jobs.
+-- It can be run again without harm.
 
 GRANT USAGE ON SCHEMA ops, supabase_migrations TO dragonfly_bot;
 
--- What the queries of sql/operated/ read here, and no more. Neither payloads nor rows nor messages: they hold personal data.
+-- Only the columns that the queries of sql/operated/ read. No payloads, rows or messages: they contain personal data.
 GRANT SELECT (worker_id, worker_type, last_seen_at, status, created_at)
 ON ops.worker_heartbeats TO dragonfly_bot;
 GRANT SELECT (id, job_type, status, attempts, max_attempts, locked_at, last_error, created_at, updated_at, next_run_at,
@@ -14,7 +14,7 @@ ON ops.ingest_batches TO dragonfly_bot;
 GRANT SELECT (batch_id, row_index, status, error_code, created_at, level) ON ops.intake_logs TO dragonfly_bot;
 GRANT SELECT (version) ON supabase_migrations.schema_migrations TO dragonfly_bot;
 
--- Row-level security would hide the rows: the bot is not given BYPASSRLS.
+-- The bot does not get BYPASSRLS, so it needs a policy per table to see the rows.
 DO $$
 DECLARE
     wanted text;
@@ -32,8 +32,8 @@ END
 $$;
 
 --   chatops.requeue_jobs(ids, stale after)
---       -> the ids of those that are pending again: failed jobs, and jobs in processing whose worker sends no heartbeat.
---          The lock is freed, attempts are kept. A job whose twin is open already stays as it is.
+--       -> the ids of the jobs that are pending again: failed jobs, and jobs in processing whose worker sends no heartbeat.
+--          Their lock is removed, their attempts are kept. A job stays as it is if another open job does the same work.
 CREATE OR REPLACE FUNCTION chatops.requeue_jobs(p_job_ids uuid[], p_stale_after interval) RETURNS SETOF uuid
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -59,7 +59,7 @@ BEGIN
                 RETURN NEXT v_id;
             END IF;
         EXCEPTION WHEN unique_violation THEN
-            NULL;  -- the same work is open under another id
+            NULL;  -- another open job does the same work
         END;
     END LOOP;
 END

@@ -1,5 +1,5 @@
--- Takes away everything that `dragonfly adopt` made: the bot's schema with its history, its rights and policies, its role.
--- Stop the bot first, and keep `dragonfly audit export` if the history matters. Run as who adopted.
+-- Removes everything that `dragonfly adopt` created: the bot's schema with its history, its rights and policies, its role.
+-- Stop the bot first, and save `dragonfly audit export` if you need the history. Run it as the role that ran `adopt`.
 
 BEGIN;
 DROP SCHEMA IF EXISTS chatops CASCADE;
