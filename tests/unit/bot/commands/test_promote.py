@@ -174,7 +174,7 @@ async def test_promote_needs_the_secret_and_a_proof() -> None:
     request = Request(words=("staging:x",), surface=Surface.SLASH)
     without = World.from_settings(Settings.from_environment({"ENVIRONMENT": "prod", "SUPABASE_MODE": "prod"}))
 
-    with pytest.raises(OperatorError, match="is not set"):
+    with pytest.raises(OperatorError, match="PROMOTION_SECRET"):
         await answer_promote(request, without)
     with pytest.raises(UsageError, match="Which proof"):
         await answer_promote(Request(words=(), surface=Surface.SLASH), without)

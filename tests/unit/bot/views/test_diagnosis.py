@@ -130,4 +130,5 @@ def test_the_time_of_the_cause_is_in_the_headline_of_health_and_home() -> None:
     reported = health_headline(health.report(STOPPED.health))
 
     assert reported.startswith("🔴 *prod")
+    assert "database" in reported
     assert reported.endswith(f"* since {SINCE}")

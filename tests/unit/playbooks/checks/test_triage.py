@@ -95,4 +95,5 @@ def test_without_railway_no_one_can_report(services: object, why: str) -> None:
     verdict = triage(facts(services=services), Service.INGEST)
 
     assert verdict.cause is Cause.UNKNOWN
+    assert verdict.why.startswith("Railway")
     assert why in verdict.why
