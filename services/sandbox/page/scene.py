@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from services.sandbox.page.drawing.html import Drawing, el, join
+from services.sandbox.page.drawing.html import Drawing
 from services.sandbox.page.drawing.mrkdwn import mrkdwn
 from services.sandbox.page.render import render_blocks
 from services.sandbox.slack import model
@@ -22,7 +22,7 @@ GROUPED_WITHIN = timedelta(minutes=5)  # within it, another message of the same 
 DRAWN_BODIES = 1_000  # cached, for all people together
 CHANNEL, THREAD = "c", "t"  # the two places where a message may be on one page
 
-_Content = tuple[str, list[Json], list[Json]]
+_Content = tuple[str, list[Json]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class DrawnBodies:
     def get(self, message: Message, viewer: User, scope: str, draw: Callable[[], Markup]) -> Markup:
         """Return the drawn body; draw it again only if the message's content was replaced."""
         key = (scope, viewer.id, message.channel, message.ts)
-        content = (message.text, message.blocks, message.attachments)
+        content = (message.text, message.blocks)
         before = self._drawn.pop(key, None)
         body = before[1] if before and before[0] == content else draw()
         self._drawn[key] = (content, body)
@@ -124,12 +124,7 @@ class LineDrawer:
 
     def _body(self, message: Message) -> Markup:
         drawing = drawing_for(self._workspace, self._viewer, f"{self._scope}-{message.ts}")
-        body = render_blocks(message.blocks, drawing) if message.blocks else mrkdwn(message.text, drawing)
-        attached = [
-            render_blocks(attachment.get("blocks", ()), drawing) or mrkdwn(str(attachment.get("text", "")), drawing)
-            for attachment in message.attachments
-        ]
-        return join([body, [el("div", part, class_="attachment") for part in attached]])
+        return render_blocks(message.blocks, drawing) if message.blocks else mrkdwn(message.text, drawing)
 
     def _file(self, file_id: str) -> SharedFile:
         file = self._workspace.files.find(file_id)

@@ -115,7 +115,6 @@ class Message:
     user: str
     text: str = ""
     blocks: list[Json] = field(default_factory=list)
-    attachments: list[Json] = field(default_factory=list)
     thread_ts: str | None = None
     reply_broadcast: bool = False
     bot_id: str | None = None

@@ -19,7 +19,7 @@ from services.sandbox.slack.model import ApiError, Call, Json, Message, RateLimi
 from services.sandbox.slack.views import ResponseTicket, TicketError
 from services.sandbox.slack.workspace import Workspace
 
-JSON_ARGUMENTS = frozenset({"blocks", "attachments", "view", "metadata", "files"})
+JSON_ARGUMENTS = frozenset({"blocks", "view", "metadata", "files"})
 NO_TOKEN_NEEDED = frozenset({"api.test"})
 RECORD_VARIABLE = "SANDBOX_SLACK_RECORD"  # names a JSONL file to which every payload of the app is appended
 
@@ -190,7 +190,7 @@ def respond(workspace: Workspace, ticket: ResponseTicket, args: Json) -> None:
 
 
 def _post(workspace: Workspace, ticket: ResponseTicket, args: Json) -> Message:
-    if not any(args.get(name) for name in ("text", "blocks", "attachments")):
+    if not (args.get("text") or args.get("blocks")):
         raise ApiError("no_text")
     message = new_message(workspace, args, ticket.channel)
     if args.get("response_type") != "in_channel":

@@ -37,7 +37,6 @@ def message_json(workspace: "Workspace", message: Message, *, with_metadata: boo
     optional = {
         "thread_ts": message.thread_ts,
         "blocks": message.blocks,
-        "attachments": message.attachments,
         "edited": message.edited,
         "bot_id": message.bot_id,
         "app_id": workspace.app_of(message).app.id if message.bot_id else None,

@@ -84,12 +84,10 @@ def new_message(workspace: Workspace, args: Json, channel: str) -> Message:
 def changed_content(args: Json) -> Json:
     """The parts of a message's content that these arguments set."""
     changed: Json = {}
-    if "text" in args or "markdown_text" in args:
-        changed["text"] = str(args.get("text") or args.get("markdown_text") or "")[:TEXT_LIMIT]
+    if "text" in args:
+        changed["text"] = str(args["text"] or "")[:TEXT_LIMIT]
     if args.get("blocks") is not None:
         changed["blocks"] = with_ids(args["blocks"])
-    if args.get("attachments") is not None:
-        changed["attachments"] = args["attachments"]
     if args.get("metadata") is not None:
         changed["metadata"] = args["metadata"] or None
     return changed
@@ -111,7 +109,7 @@ def _target(workspace: Workspace, args: Json) -> Channel:
 
 
 def _refuse_empty(args: Json) -> None:
-    if not any(args.get(name) for name in ("text", "markdown_text", "blocks", "attachments")):
+    if not (args.get("text") or args.get("blocks")):
         raise ApiError("no_text")
 
 

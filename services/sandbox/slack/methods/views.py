@@ -11,9 +11,8 @@ from services.sandbox.slack.workspace import Workspace, view_json
 CODES = {
     "msg_too_long": "msg_too_long",
     "msg_blocks_too_many": "msg_blocks_too_many",
-    "msg_blocks_too_long": "msg_blocks_too_long",
     "only_one_table_allowed": "only_one_table_allowed",
-    "markdown_text_conflict": "markdown_text_conflict",
+    "unknown_argument": "invalid_arguments",
     "metadata": "invalid_metadata_format",
     "view_too_large": "view_too_large",
     "broadcast": "restricted_action",

@@ -255,9 +255,10 @@ def test_text_over_40000_is_cut_and_blocks_without_text_are_silent_but_neither_i
     assert [(v.rule, v.is_refused) for v in [*long, *mute]] == [("truncated", False), ("fallback_text", False)]
 
 
-def test_markdown_text_stands_alone() -> None:
-    assert refused({"markdown_text": "x" * 12_000}) == []
-    assert refused({"markdown_text": "x", "text": "y"}) == [("/markdown_text", "markdown_text_conflict")]
+@pytest.mark.parametrize(("argument", "value"), [("attachments", [{"text": "x"}]), ("markdown_text", "x")])
+def test_an_argument_that_the_bot_does_not_send_is_refused(argument: str, value: Any) -> None:
+    assert refused({"text": "t", argument: value}) == [(f"/{argument}", "unknown_argument")]
+    assert refused({"text": "t", argument: None}) == []
 
 
 def test_metadata_has_a_type_and_a_payload() -> None:
