@@ -129,7 +129,7 @@ async def test_a_stopped_postgres_takes_five_messages(stage: Stage, thread_heigh
     await stage.sandbox.database.stop_postgres()
     try:
         page = await stage.wait_for(
-            lambda one: one.ts not in known and "does not answer" in one.text, timeout_s=STORY_S
+            lambda one: one.ts not in known and "database does not" in one.text, timeout_s=STORY_S
         )
         await _click(stage, page, model.ANN, ACKNOWLEDGE)
         await stage.wait_for(lambda one: one.ts == page.ts and "acknowledged by" in one.text)

@@ -354,7 +354,7 @@ async def test_person_settles_what_is_unknown(
 ) -> None:
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
-    assert "no step" in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
+    assert "run is unknown" in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE run_id = %s", [run.id])
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'unknown' WHERE run_id = %s", [run.id])
     unknown = "UPDATE chatops.runs SET state = 'unknown', outcome = 'api is stopped.' WHERE id = %s"

@@ -136,7 +136,7 @@ async def test_of_a_failed_deployment_that_never_ran_the_build_is_shown(world: W
     answer = await run("logs api --failed", SLACK, world)
 
     assert "Build log of api · 1 line · deployment 00000003" in answer_text(answer)
-    assert "FAILED" in answer_text(answer)
+    assert "last that failed, FAILED" in answer_text(answer)
     assert "module not found" in answer_text(answer)
 
 

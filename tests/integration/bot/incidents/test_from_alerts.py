@@ -145,6 +145,7 @@ async def test_the_end_of_the_alert_stops_the_calls_and_leaves_it_open(scene: Sc
     assert await books.notifications() == set()
     message = (await books.messages())["incident:1"]
     assert message.startswith("🟢 *CLEARED*")
+    assert "<@" not in message  # as in that of an incident that a person is to resolve
     assert "2 of 2" in message
     assert "reminded" in await books.kinds()
 

@@ -57,6 +57,7 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
     assert f"<@{model.BEN.id}> is on call" in messages[key]
     assert f"instead of <@{model.ANN.id}>" in messages[key]
     assert "not confirmed it" in await books.blocks(key)
+    assert messages[f"{key}:direct"].startswith("📟 You ")
     assert "*primary*" in messages[f"{key}:direct"]
     assert "oncall take 1" in await books.blocks(f"{key}:direct")
     assert "instead of you" in messages[f"{key}:relieved:{model.ANN.id}"]

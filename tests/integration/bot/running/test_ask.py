@@ -58,7 +58,7 @@ async def test_ask_answers_by_rules_without_a_key(slack: Slack, bot: Bot) -> Non
     await slack.type("/dragonfly ask is ingest fine?")
 
     message = await answered(slack, "💬 is ingest fine?")
-    assert "no model" in shown(message)
+    assert "model is configured" in shown(message)
     assert message.visible_to is None
     assert sum("💬" in one.text for one in slack.seen()) == 1
 
@@ -66,7 +66,7 @@ async def test_ask_answers_by_rules_without_a_key(slack: Slack, bot: Bot) -> Non
 async def test_words_that_are_no_command_and_hold_a_question_are_one(slack: Slack, bot: Bot) -> None:  # noqa: ARG001
     acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly why is ingest slow?")
 
-    message = await answered(slack, "💬 why is ingest slow?", "no model")
+    message = await answered(slack, "💬 why is ingest slow?", "model is configured")
     assert message.thread_ts is not None
 
 

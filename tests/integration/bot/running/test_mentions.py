@@ -141,7 +141,7 @@ async def test_a_mention_that_an_edit_added_is_not_run(channel: Channel, slack: 
 
     answer = await slack.wait_for()
 
-    assert "not run" in answer.text
+    assert "edit was not" in answer.text
 
 
 @pytest.mark.usefixtures("bot")

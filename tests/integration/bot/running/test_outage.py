@@ -87,11 +87,11 @@ async def test_last_leader_reports_in_slack_and_by_phone(
     [ring] = await phone.wait_for()
 
     assert message.text.startswith("🔴 PAGE dev · ")
-    assert "does not answer" in message.text
+    assert "database does not" in message.text
     assert "the API can't reach it either" in message.text
     assert ring.body is not None
     assert ring.body["subject"].startswith("PAGE dev · ")
-    assert "does not answer" in ring.body["subject"]
+    assert "database does not" in ring.body["subject"]
 
 
 async def test_a_ringing_pager_is_resolved_when_the_database_is_back(

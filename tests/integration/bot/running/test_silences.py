@@ -71,7 +71,7 @@ async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, aler
 
     reported = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
     assert f"<@{model.OLIVIA.id}>" in reported.text
-    assert "Known" in reported.text
+    assert "being worked" in reported.text
     root = next(message for message in slack.seen() if message.ts == alert.ts)
     assert "silenced by" in str(root.blocks)
 

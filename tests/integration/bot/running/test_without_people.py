@@ -88,7 +88,7 @@ REFUSALS = (
     "may manage incidents",
     "can't be self-approved",
     "needs an approval",
-    "no step",
+    "run is unknown",
     "approved before",
     "requested again",
     "no on-call file",

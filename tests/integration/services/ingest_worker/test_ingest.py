@@ -63,9 +63,9 @@ async def test_a_file_becomes_judgments_and_next_steps(
     assert await run_sql(database_urls.owner, "SELECT count(*) FROM public.judgments") == [(10,)]
     assert await run_sql(database_urls.owner, "SELECT count(*) FROM enforcement.next_steps") == [(10,)]
     errors = "SELECT row_number, error FROM intake.simplicity_raw_rows WHERE status = 'failed' ORDER BY 1"
-    assert [(row, error.partition(":")[0]) for row, error in await run_sql(database_urls.owner, errors)] == [
-        (10, "Judgment Amount"),
-        (11, "Filing Date"),
+    assert [(row, error.partition(" like ")[0]) for row, error in await run_sql(database_urls.owner, errors)] == [
+        (10, "Judgment Amount: not an amount"),
+        (11, "Filing Date: not a date"),
     ]
     result = "SELECT result FROM ops.job_queue WHERE job_type = 'simplicity_ingest'"
     assert await run_sql(database_urls.owner, result) == [
