@@ -15,6 +15,7 @@ from pydantic import PositiveFloat, PositiveInt
 from services.clients.postgres.pool import Database
 from services.clients.postgres.worker import ClaimedJob, Ending, finish_and_claim_jobs, list_own_jobs, reap_jobs
 from services.domain.errors import SourceError
+from services.domain.jobs import BEAT_EVERY
 from services.domain.services import WorkerType
 from services.job_queue.heartbeat import WorkerState, run_unless, wait_for_any
 from services.job_queue.jobs import Completed, Failed, HandedBack, Handler, Outcome, failure_of
@@ -24,7 +25,7 @@ from services.process import LONGEST_RETRY_S, ProcessSettings, await_database, r
 class WorkerSettings(ProcessSettings):
     """Times in seconds. `stop_grace_s` has to be shorter than Railway's draining time."""
 
-    heartbeat_every_s: PositiveFloat = 30.0  # ten beats fit into the limit for a stale one
+    heartbeat_every_s: PositiveFloat = BEAT_EVERY.total_seconds()  # ten beats fit into the limit for a stale one
     poll_every_s: PositiveFloat = 1.0  # only while no notification arrives: retries become due without one
     stop_grace_s: PositiveFloat = 20.0  # for the running job after SIGTERM; then it is handed back
     concurrency: PositiveInt = 1  # jobs at the same time, each with a session of its own
