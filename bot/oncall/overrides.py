@@ -1,4 +1,7 @@
-"""Changes of the on-call schedule, each in one transaction: stored, posted, and sent to people whose shifts move."""
+"""Changes of the on-call schedule, each in one transaction: stored, posted, and sent to people whose shifts move.
+
+What people may type, and the longest override, is decided in `bot.commands.oncall_changes`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job queue `ops.job_queue`, worker heartbeats, and the limits at which a check reports a problem."""
+"""The job queue `ops.job_queue` and worker heartbeats. The limits of checks are in `services.domain.thresholds`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stale, missing, hanging, restarting and crashing workers (runbook, "Worker Heartbeat Check", "Troubleshooting")."""
+"""Stale, missing, hanging, restarting and crashing workers (runbook, "Worker Heartbeat Check", "Troubleshooting").
+
+The words of their alerts are those of the checks in `playbooks.checks`.
+"""
 
 from __future__ import annotations
 
