@@ -47,7 +47,7 @@ class Admission:
 def _too_many(count: int) -> OperatorError:
     return OperatorError(
         f"You already have {count} commands running; this one was not run",
-        why="one person's commands must not delay those of others",
+        why="one person's commands must not delay other people's",
         what_next="Wait for their answers, then type it again. `stop-workers` never waits.",
     )
 

@@ -45,7 +45,7 @@ async def refuse_repeat(
         return None
     minutes = int(WITHIN.total_seconds() // 60)
     return Refused(
-        f"you did this {counted(done, 'time')} within {minutes} min, and each time other people are notified",
+        f"you did this {counted(done, 'time')} within {minutes} min, and each time it notifies other people",
         "Wait a few minutes, or ask another person to do it.",
     )
 

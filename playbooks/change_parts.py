@@ -68,7 +68,7 @@ def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> li
     if isinstance(load.beats, Unavailable) or load.as_of is None:
         return [f"{verb} an unknown number of workers"]
     if not load.workers(services):
-        return [f"no worker of {' and '.join(service.short for service in services if service.worker_type)} is alive"]
+        return [f"no {' or '.join(service.short for service in services if service.worker_type)} worker is alive"]
     jobs = load.held(services)
     line = (
         f"{verb} {counted(len(load.workers(services)), 'worker')}{_jobs_words(load, jobs, load.as_of)}{_waiting(load)}"
@@ -99,7 +99,7 @@ def _jobs_words(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
     if isinstance(load.running, Unavailable):
         return ", their jobs are unknown"
     if not jobs:
-        return " holding no job"
+        return " without a job"
     return f" holding {counted(len(jobs), 'job')}, oldest since {dated_time(jobs[0].locked_at, now)}"
 
 

@@ -235,7 +235,7 @@ def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterato
 def _migration_warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
     if facts.pending:
         pending = ", ".join(facts.pending)
-        yield f"pending migrations: {pending}; the API's deploy applies those of its commit, apply the others before it"
+        yield f"pending migrations: {pending}; deploying the API applies its commit's, apply the others first"
     yield from gate_warnings(facts.pending, facts.schema)
     yield from older_code_warnings(short_sha(sha), facts.since, facts.since_schema)
     if _migrates(states) and _may_bring_others(facts, sha):

@@ -46,8 +46,8 @@ def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str,
     found = in_force(freezes, plan.services, moment)
     if found and plan.risk is Risk.CRITICAL:
         return NoPlan(
-            f"{listed(found, moment)}, and it goes over a destructive migration",
-            "wait until it ends: a destructive migration gets no exception; without the migration there can be one",
+            f"{listed(found, moment)}, and the deploy has a destructive migration",
+            "wait until it ends: a destructive migration gets no exception; a deploy without it can",
             SEE,
         )
     if exception:

@@ -1,6 +1,6 @@
 """Redeploy the serving deployment with its current variables (runbook, "Quick Reference")
 
-When:   a variable was changed, or a service came up wrong.
+When:   a variable was changed, or a service started incorrectly.
 Effect: a new deployment of the same commit; the old one serves until the new one is up.
 Undo:   roll back to the deployment that serves now, which brings its variables back too.
 """

@@ -50,9 +50,9 @@ def revert_lines(taken_back: Sequence[Deployment]) -> Iterator[str]:
         return
     yield "a revert: the commit is older than what runs; commits that Railway never deployed are not listed"
     for one in taken_back[:SHOWN]:
-        yield f"takes back {commit_words(one)}{f' by {one.author}' if one.author else ''}"
+        yield f"undoes {commit_words(one)}{f' by {one.author}' if one.author else ''}"
     if len(taken_back) > SHOWN:
-        yield f"takes back {len(taken_back) - SHOWN} older commits as well"
+        yield f"undoes {len(taken_back) - SHOWN} older commits as well"
 
 
 def applied_since_it_served(

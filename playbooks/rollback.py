@@ -182,7 +182,7 @@ def _changed_since(facts: Facts, target: Target) -> str:
             return f"which of them have changed since is unknown: {changes.why}"
         names.update(name for change in changes if change.changed_at > move.to.created_at for name in change.names)
     if not names:
-        return "Railway shows no change since"
+        return "Railway shows no changes to them since"
     return f"changed since, as far as Railway's history goes: {', '.join(sorted(names))}"
 
 

@@ -137,7 +137,7 @@ def offer(scope: str, found: Offer) -> NoPlan:
     why = f"choose a target for {scope}: {best.name} {advice}, {best.evidence}"
     return NoPlan(
         f"{found.doubt}. To roll back anyway, {why}" if found.doubt else why,
-        f"rollback {scope} to {best.short_word}",
+        f"request it: rollback {scope} to {best.short_word}",
         tuple(_to(scope, candidate) for candidate in possible[:OFFERED]),
     )
 
@@ -146,7 +146,7 @@ def _by_id(past: Past, target: Deployment, ranked: Sequence[Candidate], *, alone
     short = past.service.short
     if not alone:
         only = f"rollback {short} to {target.id}"
-        return NoPlan("a deployment belongs to one service", only, (NextStep(f"Only {short}", only),))
+        return NoPlan("a deployment belongs to one service", f"request it: {only}", (NextStep(f"Only {short}", only),))
     if target.id == past.current.id:
         return _serves_already(short, target)
     if not target.can_rollback:
@@ -215,7 +215,7 @@ def refuse_broken(scope: str, candidate: Candidate) -> NoPlan:
     back = schema_rollback(candidate.broken_by)
     return NoPlan(
         broken_words(candidate.name, candidate.broken_by),
-        f"take the schema back with it, which brings back code that fits: {back}; where no rollback is prepared, "
+        f"roll back the schema together with its code: {back}; if no rollback is prepared, "
         f"repair with a new commit: deploy {scope} <sha>",
         (NextStep("Roll back the schema", back), NextStep("Migrations", "migrations")),
     )

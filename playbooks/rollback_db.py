@@ -1,6 +1,6 @@
 """Undo the newest migration by its prepared file (runbook, "Database Migration Rollback")
 
-When:   a migration broke something, and going back with the code is not enough. Dangerous.
+When:   a migration broke something, and rolling back the code is not enough. Dangerous.
 Effect: the workers stop (and the API, if asked), the prepared SQL runs in one transaction, and the code that fits the
         schema afterwards starts at the former counts. If the SQL fails, the schema is unchanged, and the
         former deployments start again (`playbooks.change_parts`).
@@ -112,8 +112,8 @@ def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan
 def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan | None:
     if not migrations.is_migrated:
         return NoPlan(
-            "the migrations of this system are not the bot's to undo",
-            "undo it with the tools of that system; the bot has no right to change its schema",
+            "this bot can't undo the operated system's migrations",
+            "undo it with that system's tools; the bot has no right to change its schema",
             (MIGRATIONS,),
         )
     if not facts.may_undo:
@@ -134,7 +134,7 @@ def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan |
         known = ", ".join(sorted(facts.rollbacks)) or "none"
         return NoPlan(
             f"there is no sql/rollbacks/{version}_rollback.sql",
-            f"prepare and test one, or repair with a new migration; prepared are: {known}",
+            f"prepare and test one, or repair with a new migration; prepared: {known}",
             (MIGRATIONS,),
         )
     return None

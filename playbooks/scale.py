@@ -223,7 +223,7 @@ def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[st
     elif facts.connections.pooler_may_allow_fewer:
         yield "the pooler's own limit is unknown: set DATABASE_CONNECTION_LIMIT to have it counted too"
     if isinstance(facts.sessions, Unavailable):
-        yield f"how many connections one more {found.service.short} takes is unknown: {facts.sessions.why}"
+        yield f"how many connections one more {found.service.short} replica takes is unknown: {facts.sessions.why}"
     beating = len(facts.load.workers([found.service]))
     if found.service.worker_type and facts.load.as_of and beating < from_:
         yield f"{beating} of {from_} workers are alive: the run stops at its first check unless they come back"

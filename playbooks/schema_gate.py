@@ -89,7 +89,7 @@ def older_code_warnings(commit: str, titles: Sequence[str], schema: Schema) -> I
     broken = find_breaking(titles, schema)
     if broken:
         yield broken_words(commit, broken)
-        yield f"{schema_rollback(broken)} takes the schema back with it, where a rollback is prepared"
+        yield f"{schema_rollback(broken)} rolls back the schema and the code together, if a rollback is prepared"
 
 
 def broken_words(commit: str, broken: Sequence[str]) -> str:

@@ -399,7 +399,7 @@ class VerifyNothingRuns(_Step):
         return self.services
 
     def describe(self) -> str:
-        return f"Verify that nothing of {', '.join(one.short for one in self.services)} runs"
+        return f"Verify that no process of {' and '.join(one.short for one in self.services)} runs"
 
     def by_hand(self) -> str:
         return _BEATS

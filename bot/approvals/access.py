@@ -123,7 +123,7 @@ def who_could(
         return f"{others} can {right.value} it with these arguments."
     elsewhere = replace(target, channel=None, at=None, incidents=None, any_moment=True)
     if able(right, elsewhere, policy, people).users:
-        return f"{others} can {right.value} it here and now: the policy's condition names where or when."
+        return f"{others} can {right.value} it here and now: the policy allows it in other places or at other times."
     return f"{others} can {right.value} `{target.playbook}` in {target.environment}: see `check-config`."
 
 
@@ -246,5 +246,5 @@ def may_see_raw(person: Person, people: People, trusted: Collection[str]) -> Ver
     if found.is_in:
         return Allowed()
     named = " ".join(map(mention, sorted(trusted)))
-    listed = f"These are: {named}." if named else "No one is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
+    listed = f"Ask one of them: {named}." if named else "No one is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
     return Refused(f"you are neither an operator nor an approver{found.doubt}", listed)

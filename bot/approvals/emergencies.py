@@ -148,7 +148,7 @@ def may_self_approve(
     if run.start_at is not None:
         return Refused(LATER, "Another approver has to approve it.")
     if run.state is not RunState.AWAITING_APPROVAL or decisions:
-        return Refused(f"this request is {run.state.value} already", f"See `run {run.id}`.")
+        return Refused(f"this request is already {run.state.value}", f"See `run {run.id}`.")
     if emergency is None or emergency.incident.state is IncidentState.RESOLVED:
         return Refused("the incident is resolved", "Without an open incident, another approver has to approve it.")
     doubt = doubt_emergency(emergency, person)

@@ -47,5 +47,5 @@ class LateRequests:
             except SourceError:
                 continue
             except OperatorError as error:
-                logger.warning("what was done without the database was not recorded: %s", error.why)
+                logger.warning("actions taken without the database were not recorded: %s", error.why)
             return

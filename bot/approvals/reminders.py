@@ -93,7 +93,7 @@ class ScheduledRuns(PeriodicTask):
     async def _remind(self, conn: Connection, run: Run, start_at: datetime) -> None:
         """Note it in the run's thread once: repeated notes with the same name count as one."""
         at = clock_time(start_at)
-        words = f"Run {run.id} starts at {at}, planned anew then: {run.title}. To stop it: cancel {run.id}"
+        words = f"Run {run.id} starts at {at} with a fresh plan: {run.title}. To stop it: cancel {run.id}"
         await self._message_writer.note(conn, run, "soon", words, to=_requester_or(self._approvers, run))
 
 

@@ -36,7 +36,7 @@ async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Databa
     # They were looked up days ago, when they acted: an account deactivated since must not count as active.
     unread_accounts = [one for one in acted if isinstance(people.account(one.user_id), Unavailable)]
     if people.workspace is None or unread or unread_accounts:
-        raise SourceError("Slack", "who may request and approve it is not known", retryable=True)
+        raise SourceError("Slack", "who may request and approve it is unknown", retryable=True)
     return _lost_by_requester(run, target, policy, people) or _lost_by_approvers(run, decisions, policy, people)
 
 
@@ -48,7 +48,7 @@ def _lost_by_requester(run: Run, target: Target, policy: Policy, people: People)
         holds = isinstance(judge(Right.REQUEST, person, target, policy, people), Allowed)
     else:
         holds = still_holds(Right.REQUEST, person, target, policy, people)
-    return None if holds else "who requested it may not request it any more"
+    return None if holds else "the requester no longer has the right to request it"
 
 
 def _lost_by_approvers(run: Run, decisions: Sequence[Decision], policy: Policy, people: People) -> str | None:
@@ -56,4 +56,4 @@ def _lost_by_approvers(run: Run, decisions: Sequence[Decision], policy: Policy, 
     if missing == 0:
         return None
     verb = "is" if missing == 1 else "are"
-    return f"{counted(missing, 'approval')} {verb} missing, because who gave it may not approve it any more"
+    return f"{counted(missing, 'approval')} {verb} missing, because the approver no longer has that right"

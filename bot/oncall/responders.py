@@ -24,4 +24,4 @@ def may_respond(person: Person, people: People, responders: Collection[str]) -> 
     if found.is_in:
         return Allowed()
     named = " ".join(map(mention, sorted(responders)))
-    return Refused(f"you are neither on call nor an operator or an approver{found.doubt}", f"These are: {named}.")
+    return Refused(f"you're not on call, and you're no operator or approver{found.doubt}", f"Ask one of them: {named}.")

@@ -96,10 +96,10 @@ class StepContext:
 
     def stopped(self) -> Outcome | None:
         """Outcome of a step that ends because the run is cancelled; None if another replica is to continue it."""
-        return Outcome(StepState.SKIPPED, "cancelled before it was over") if self.cancellation.cancel else None
+        return Outcome(StepState.SKIPPED, "cancelled before it finished") if self.cancellation.cancel else None
 
 
-_NOTHING_FOLLOWED = "it was accepted, and nothing followed"
+_NOTHING_FOLLOWED = "it was accepted, but took no effect"
 
 
 class ActExecution:
@@ -201,7 +201,7 @@ class ActExecution:
             may_again = error.retryable and time.monotonic() < give_up_at
             return None if may_again else Outcome(StepState.FAILED, await self._with_part(intent, f"not done: {error}"))
         self._silences += 1
-        await self._step_context.progress(f"{error}; reading back whether it was done all the same")
+        await self._step_context.progress(f"{error}; reading back whether it was done anyway")
         readback = await self._read_back(intent, within_s=self._settings.settle_s)
         match readback:
             case Done():
@@ -210,7 +210,7 @@ class ActExecution:
             case Unknown(note):
                 return Outcome(StepState.UNKNOWN, f"it may have been done ({error.why}): {note}")
             case NotApplied(note) if self._silences >= self._settings.sends:
-                words = f"sent {self._silences} times without an answer, and not there: {note}"
+                words = f"sent {self._silences} times without an answer, and it took no effect: {note}"
                 return Outcome(StepState.UNKNOWN, await self._with_part(intent, words))
             case NotApplied():
                 return None
@@ -220,7 +220,7 @@ class ActExecution:
         journal = self._step_context.journal
         async with journal.writing() as conn:
             await journal.start(conn, self._step_context.row.position)
-        await self._step_context.progress("accepted; waiting until it shows")
+        await self._step_context.progress("accepted; waiting until it takes effect")
         readback = await self._read_back(intent, within_s=self._settings.confirm_s)
         match readback:
             case Done():
@@ -228,7 +228,7 @@ class ActExecution:
             case NotApplied(note):
                 return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
             case Unknown(note):
-                return Outcome(StepState.UNKNOWN, f"it was accepted, and what followed cannot be read: {note}")
+                return Outcome(StepState.UNKNOWN, f"it was accepted, but its effect cannot be read: {note}")
 
     async def _with_part(self, intent: Json, why: str) -> str:
         """Prefix the reason why the act did not happen with the part of it that was done."""
@@ -247,7 +247,7 @@ class ActExecution:
             before = await self._act.before()
             if not isinstance(before, Unknown) or self._step_context.is_stopping or time.monotonic() >= give_up_at:
                 return before
-            await self._step_context.progress(f"waiting for what it rests on: {before.note}")
+            await self._step_context.progress(f"waiting for its precondition: {before.note}")
             await self._step_context.pause(until=give_up_at)
 
     async def _read_back(self, intent: Json, *, within_s: float) -> ReadBack:
@@ -292,7 +292,7 @@ async def observe_until_done(wait_step: WaitStep[Any], step_context: StepContext
 def _too_late(wait_step: WaitStep[Any], sight: Waiting | Unknown, limit_s: float) -> Outcome:
     within = age(timedelta(seconds=limit_s))
     if isinstance(sight, Unknown):
-        return Outcome(wait_step.when_unknown, f"could not be seen within {within}: {sight.note}")
+        return Outcome(wait_step.when_unknown, f"not confirmed within {within}: {sight.note}")
     return Outcome(StepState.FAILED, f"not within {within}: {sight.note}")
 
 

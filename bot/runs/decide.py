@@ -130,8 +130,8 @@ def _step_difference(before: Step | None, after: Step | None) -> str:
     """Describe the difference; by field if the descriptions are equal, as they leave out the deployment, say."""
     was, is_now = (step.describe() if step else "nothing" for step in (before, after))
     if was != is_now or before is None or after is None:
-        return f"approved was “{was}”, now it would be “{is_now}”"
+        return f"approved: “{was}”, now: “{is_now}”"
     old, new = encode_step(before), encode_step(after)
     changed = (name for name in old if old[name] != new[name])
     difference_words = ", ".join(f"{name.rstrip('_').replace('_', ' ')} {old[name]} → {new[name]}" for name in changed)
-    return f"“{was}” rests on something else now: {difference_words}"
+    return f"“{was}” would do something else now: {difference_words}"

@@ -111,7 +111,7 @@ class RunEngine:
                     run = await runs.read_run(conn, self._journal.run_id)
             except SourceError as error:
                 if time.monotonic() >= self._journal.held_until:
-                    logger.warning("run %d: the lease ran out: %s", self._journal.run_id, error.why)
+                    logger.warning("run %d: the lease expired: %s", self._journal.run_id, error.why)
                     raise LostRunError from None
                 continue
             if run is None or run.state.is_final:

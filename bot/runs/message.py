@@ -100,6 +100,6 @@ async def end_approver_pages(conn: Connection, run_id: int) -> None:
         key_prefix=prefix,
         thread_key=run.message_key,
         event=PageEvent.RESOLVED,
-        subject=f"OVER {run.environment}: run {run.id} needs no approver any more",
-        text=f"{run.title}. Nothing is asked of you any more.",
+        subject=f"OVER {run.environment}: run {run.id} no longer needs an approver",
+        text=f"{run.title}. No action is needed.",
     )

@@ -106,11 +106,11 @@ class Runner:
         try:
             await run_engine.execute()
         except LostRunError:
-            logger.info("run %d: carried by another replica, or over", run_id)
+            logger.info("run %d: another replica executes it, or it has ended", run_id)
         except SourceError as error:
-            logger.warning("run %d: left for now: %s: %s", run_id, error.source, error.why)
+            logger.warning("run %d: paused, another attempt follows: %s: %s", run_id, error.source, error.why)
         except Exception as error:
-            logger.error("run %d: left: %s", run_id, describe_error(error))  # noqa: TRY400
+            logger.error("run %d: execution failed: %s", run_id, describe_error(error))  # noqa: TRY400
 
     def _note(self, problem: str | None) -> None:
         if problem != self._problem:

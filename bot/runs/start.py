@@ -66,7 +66,7 @@ class RunStart:
             return False
         changed = await self._find_difference(run)
         if changed is not None:
-            await self._void(run, f"Not started: what was approved would be something else now: {changed}.")
+            await self._void(run, f"Not started: the plan is no longer the approved one: {changed}.")
             return False
         preempted = await self._start(run)
         if preempted is None:
@@ -166,7 +166,7 @@ class RunStart:
         return all(other is None or change.goes_before(other.playbook) for other in others)
 
     async def _preempt(self, conn: Connection, run: Run) -> list[PreemptedRun]:
-        outcome = f"Cancelled: run {run.id} ({run.title}) goes first and took over its services."
+        outcome = f"Cancelled: run {run.id} ({run.title}) has priority and took over its services."
         return await runs.preempt_runs(
             conn, services=run.services, by_run=run.id, outcome=outcome, longest_lease=self._journal.longest_lease
         )

@@ -241,7 +241,7 @@ async def _refuse(request_origin: RequestOrigin, key: str | None) -> None:  # no
 
 def _unknown_button() -> UsageError:
     return UsageError(
-        "This button is no longer known; nothing was done",
+        "This button no longer works; nothing was done",
         why="the message is older than this version of the bot",
         what_next=f"Type `{slash()}` to see the current state.",
     )

@@ -218,7 +218,7 @@ def _metadata(body: Body) -> dict[str, object]:
 
 def _outdated() -> OperatorError:
     return OperatorError(
-        "This button is no longer known; nothing was done",
+        "This button no longer works; nothing was done",
         why="the message is older than this version of the bot",
-        what_next="`runs` shows what waits and what can be done.",
+        what_next="`runs` lists the runs, with their buttons.",
     )

@@ -81,8 +81,8 @@ def more_requests(run: Run, count: int, approvers: Sequence[str] = ()) -> tuple[
     count_words = counted(count, "more request")
     first = f"{who}🟡 *{count_words} by {requester}* · {escape(run.environment)}"
     latest = f"The latest: {escape(run.title, limit=LINE_LIMIT)} (run {run.id})."
-    why = f"You are not paged for each, because earlier requests by {requester} were unanswered."
-    buttons = actions([command_button("List what waits", "runs"), open_request(run)])
+    why = f"You are not paged for each one, because earlier requests by {requester} were unanswered."
+    buttons = actions([command_button("List the requests", "runs"), open_request(run)])
     return fit_message(f"{first}. {latest}", [section(f"{first}\n{latest} {why}"), *buttons])
 
 
@@ -97,8 +97,8 @@ def paged_line(paged: PagedApprovers) -> str:
         *others, last = [f"run {one}" for one in sorted(paged.unanswered)]
         earlier = f"{', '.join(others)} and {last}" if others else last
         return (
-            f"The approvers are not paged or mentioned for it, because {earlier} of yours are unanswered: they get one "
-            "message about all further ones. You can't self-approve it."
+            f"No approver was paged or mentioned, because your earlier requests are unanswered: {earlier}. "
+            "Approvers get one message about all your further requests. You can't self-approve it."
         )
     *others, last = [mention(user) for user in paged.users] or ["no one"]
     names = f"{', '.join(others)} and {last}" if others else last

@@ -102,9 +102,10 @@ def dry_run_answer(plan: Plan, line: str, manual: System | None = None) -> Answe
 def no_plan_answer(no_plan: NoPlan) -> Answer:
     """The reason why nothing will be done, and what to do instead; the first button is the recommended one."""
     first = f"⚪ *Nothing was done* · {escape(no_plan.why, limit=LINE_LIMIT)}"
+    what_next = escape(f"{no_plan.what_next[:1].upper()}{no_plan.what_next[1:]}", limit=LINE_LIMIT)
     buttons = [button for button in map(step_button, no_plan.next_steps) if button]
-    blocks = [section(f"{first}\n{escape(no_plan.what_next, limit=LINE_LIMIT)}"), *actions(buttons[:3])]
-    text = f"{first}. {escape(no_plan.what_next, limit=LINE_LIMIT)}"
+    blocks = [section(f"{first}\n{what_next}"), *actions(buttons[:3])]
+    text = f"{first}. {what_next}"
     data = {
         "why": no_plan.why,
         "what_next": no_plan.what_next,

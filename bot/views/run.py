@@ -81,7 +81,7 @@ def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
         return [section(f"{done}\n{review_line(review)}")]
     who = " ".join(map(mention, approvers)) or "an approver"
     can_be_closed = review is not None and run.state.is_final
-    return [section(f"{done}\n*To review it:* {who}", accessory=review_button(run) if can_be_closed else None)]
+    return [section(f"{done}\n*Waiting for review by* {who}", accessory=review_button(run) if can_be_closed else None)]
 
 
 def review_line(review: Review) -> str:
@@ -233,7 +233,7 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
     starts = [f"*Starts* {date_token(run.start_at)}, if nothing has changed by then"] if run.start_at else []
     if run.state is RunState.PLANNED:
         return [asked, f"{person(run.requested_by)} confirms it.", *starts]
-    count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
+    count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} approvals needed)"
     who = " ".join(map(mention, approvers)) or "an approver"
     if not run.pages_approvers:
         who = f"not mentioned again, because earlier requests by {person(run.requested_by)} were unanswered"

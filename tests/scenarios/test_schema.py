@@ -25,7 +25,7 @@ async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_go
     asked = await channel.expect(
         "WAITING FOR APPROVAL",
         f"Revert api: {running} → {wanted}",
-        f"takes back {running}",
+        f"undoes {running}",
         f"destructive: {VERSION}_forget drops column ops.intake_logs.remark (line 2)",
         f"squawk on {VERSION}_forget: ban-drop-column in line 2",
         "*Undo:* there",

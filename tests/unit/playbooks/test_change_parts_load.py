@@ -48,7 +48,7 @@ def test_load_lines_say_unknown_when_facts_are_unreadable() -> None:
 
 
 def test_stopping_says_that_no_worker_is_alive_without_heartbeats() -> None:
-    assert stopping(replace(BUSY, beats=[]), RUNBOOK.workers) == ["no worker of ingest and enforcement is alive"]
+    assert stopping(replace(BUSY, beats=[]), RUNBOOK.workers) == ["no ingest or enforcement worker is alive"]
 
 
 def test_hidden_rows_are_a_doubt() -> None:

@@ -40,7 +40,7 @@ def test_restarts_what_serves_and_counts_the_beats() -> None:
         VerifyNoOrphanedJobs(INGEST),
     )
     assert (planned.risk, planned.undo) == (Risk.LOW, None)
-    assert planned.impact == ("2 replicas, the same code", "restarts 1 worker holding no job; 3 pending")
+    assert planned.impact == ("2 replicas, the same code", "restarts 1 worker without a job; 3 pending")
 
 
 def test_the_api_is_proved_by_its_health() -> None:

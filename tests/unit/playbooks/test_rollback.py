@@ -95,7 +95,7 @@ def test_reports_what_it_does_in_words_and_numbers() -> None:
         "running jobs: job-1 (simplicity_ingest)",
     ]
     assert "variables" in variables
-    assert variables.endswith("no change since")
+    assert variables.endswith("them since")
     assert lock.endswith("until unlock")
 
 

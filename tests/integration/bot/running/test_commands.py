@@ -87,7 +87,7 @@ async def test_button_of_an_older_version_is_answered(bot: Bot, slack: Slack) ->
     error = await acting_as(slack.workspace, model.OLIVIA.id).click(model.INCIDENTS_ID, ts, "gone.for.ever")
 
     assert error is None
-    answer = await slack.wait_for(lambda message: "no longer known" in message.text)
+    answer = await slack.wait_for(lambda message: "no longer works" in message.text)
     assert answer.visible_to == model.OLIVIA.id
 
 

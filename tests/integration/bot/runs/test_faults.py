@@ -99,7 +99,7 @@ async def test_yes_that_is_followed_by_nothing_is_no_success(impatient: Bench) -
     run, _ = await bench.ended(run_id)
 
     assert run.state is RunState.FAILED
-    assert "accepted, and nothing followed: ingest still has 1 replica" in (run.outcome or "")
+    assert "took no effect: ingest still has 1 replica" in (run.outcome or "")
     assert bench.wire.mutations == ["commitPatch"]
 
 
@@ -152,7 +152,7 @@ async def test_deploy_between_approval_and_start_voids(bench: Bench) -> None:
     run, _ = await bench.ended(run_id)
 
     assert run.state is RunState.VOIDED
-    assert "rests on something else now" in (run.outcome or "")
+    assert "do something else" in (run.outcome or "")
     assert bench.wire.mutations == []
 
 

@@ -187,7 +187,7 @@ def test_an_answer_is_no_silence(run: Run, ann: Person, ben: Person, policy: Pol
 def test_self_approval_is_refused_in_every_other_state(
     state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People
 ) -> None:
-    assert f"is {state.value} already" in refused(judge(make_run(requested_by=ann, state=state), ann, policy, people))
+    assert f"already {state.value}" in refused(judge(make_run(requested_by=ann, state=state), ann, policy, people))
 
 
 def test_an_approver_who_was_removed_may_not(run: Run, policy: Policy, people: People, olivia: Person) -> None:

@@ -180,7 +180,7 @@ def test_difference_shows_changed_steps_side_by_side() -> None:
     longer = difference(approved, plan(*approved.steps, VerifyHeartbeats(Service.INGEST, 2, 60)))
 
     assert changed is not None
-    assert "approved was" in changed
+    assert "approved: “" in changed
     assert longer is not None
     assert "nothing" in longer
     assert difference(approved, NoPlan("ingest has 2 replicas already", "nothing to do")) == (

@@ -162,7 +162,7 @@ def test_something_critical_is_approved_in_a_modal_not_in_a_dialog() -> None:
     run = a_run(plan=replace(PLAN, risk=Risk.CRITICAL), approvals_needed=2)
 
     assert "confirm" not in run_message(Record(run, DONE)).blocks[-2]["elements"][0]
-    assert "(2 people)" in shown(run)
+    assert "(2 approvals needed)" in shown(run)
 
 
 @pytest.mark.parametrize(("left", "line"), [(["j1"], "requeue j1"), (["j1", "j2"], "requeue orphans")])
@@ -301,7 +301,7 @@ def test_broken_glass_is_announced_with_its_reason_and_a_review_is_asked_for() -
     text = json.dumps(run_message(Record(run, DONE), approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
 
     assert "🚨 *Break-glass* by <@U0OLIVIA001>: wrong &lt;!channel&gt; amounts" in text
-    assert "*To review it:* <!subteam^S0APPROVERS>" in text
+    assert "review by* <!subteam^S0APPROVERS>" in text
 
 
 @pytest.mark.parametrize(("state", "can_be_closed"), [(RunState.RUNNING, False), (RunState.SUCCEEDED, True)])
@@ -362,7 +362,7 @@ def test_a_self_approved_run_shows_it_and_waits_for_a_review() -> None:
     text = json.dumps(run_message(record, approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
 
     assert "🚨 *Self-approved* by <@U0ANN000001>: customers wait" in text
-    assert "*To review it:* <!subteam^S0APPROVERS>" in text
+    assert "review by* <!subteam^S0APPROVERS>" in text
 
 
 def test_a_closed_review_reports_who_noted_what() -> None:
@@ -373,7 +373,7 @@ def test_a_closed_review_reports_who_noted_what() -> None:
     assert "Reviewed by <@U0ANN000001>" in text
     assert "right, &lt;!here&gt; mended" in text
     assert "run.review" not in text
-    assert "To review it" not in text
+    assert "Waiting for review" not in text
 
 
 @pytest.mark.parametrize(("count", "is_folded"), [(SHOWN_STEPS, False), (SHOWN_STEPS + 1, True)])
