@@ -53,7 +53,7 @@ async def _find_out(database: Database, delivery: str | None, shown_by: str, los
             if await _is_written(database, delivery):
                 return _done(shown_by, "the database saved it, and its answer was lost on the way")
             why = f"{lost.source}: {lost.why}, and nothing was saved"
-            return OperatorError("It was not done", why=why, what_next=f"Do it again, or look with `{shown_by}`.")
+            return OperatorError("It was not done", why=why, what_next=f"Do it again, or check `{shown_by}`.")
     return _unknown(shown_by, lost)
 
 
@@ -71,6 +71,6 @@ def _unknown(shown_by: str, lost: SourceError) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         "It is not known whether it was done",
         why=f"{lost.source}: {lost.why}",
-        what_next=f"Look with `{shown_by}` once the database answers, before you do it again.",
+        what_next=f"Check `{shown_by}` once the database answers, before you do it again.",
         choices=[Choice(shown_by)],
     )

@@ -99,7 +99,7 @@ def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta,
     written = " ".join(words[:length])
     window = read_span(written)
     if window is None:
-        what_next = "Write number and unit: `90s`, `10m`, `2 hours` or `2d`."
+        what_next = "Write a number and a unit: `90s`, `10m`, `2 hours` or `2d`."
         raise wrong_word(" ".join(words[:2]), "is not a time span", what_next)
     if not timedelta(seconds=1) <= window <= largest:
         raise wrong_word(written, "is out of range", f"Use 1 s to {age(largest)}.")
@@ -143,7 +143,7 @@ def need_moment(
     except MomentError as error:
         raise wrong_word(error.word, error.why, error.what_next) from None
     if found is None:
-        raise wrong_word(words[0] if words else "", "is not a moment", f"Write {EXAMPLES}.")
+        raise wrong_word(words[0] if words else "", "is not a time", f"Write {EXAMPLES}.")
     return found
 
 

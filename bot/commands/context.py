@@ -202,7 +202,7 @@ async def need_right(
     failed: str,
     right: Right = Right.REQUEST,
 ) -> Person:
-    """Return the requester if the policy permits it. `failed`: first sentence of the error ("No drill began").
+    """Return the requester if the policy permits it. `failed`: first sentence of the error ("No drill was started").
 
     Raises OperatorError if the policy does not permit it, and on the terminal.
     """

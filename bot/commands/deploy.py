@@ -34,7 +34,8 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
         example = example_of(EXAMPLE, service)
         raise UsageError("Which commit?", why="a deploy names its commit", what_next=f"Write `{example}`.")
     if is_proved and len(words) < 4:
-        raise UsageError("Which proof?", why="`proof` names none", what_next="Press the button that `promote` shows.")
+        what_next = "Press the button that `promote` shows."
+        raise UsageError("Which proof?", why="nothing follows `proof`", what_next=what_next)
     return {"service": service, "sha": parse_sha(words[1])} | ({PROOF: words[3]} if is_proved else {})
 
 

@@ -36,7 +36,7 @@ async def answer_drill(request: Request, world: World, approval_service: Approva
         return await _offer(need_database(world), world.settings)
     if request.words[0].lower() != START:
         raise wrong_word(request.words[0], "is not an option of `drill`", "Write `drill`, then `drill start`.")
-    person = await need_right(DRILL, (), request, world, approval_service, failed="No drill began")
+    person = await need_right(DRILL, (), request, world, approval_service, failed="No drill was started")
     return await _start(need_database(world), person, request.delivery, world.settings.stale_after.of(DRILL_WORKER))
 
 
@@ -51,7 +51,7 @@ async def _start(database: Database, person: Person, delivery: str | None, stale
         drill = await alerts.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
         if drill is not None:
             await note_done(conn, delivery, shown_by=SHOWN_BY)
-            await check_repeat(conn, person, "drill.started", failed="No drill began")
+            await check_repeat(conn, person, "drill.started", failed="No drill was started")
             await notify_refresh(conn)
             await append_audit(
                 conn, actor=person.user_id, event="drill.started", run_id=None, details={"drill": drill.id}

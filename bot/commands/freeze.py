@@ -138,7 +138,7 @@ def pick(freezes: Sequence[Freeze], words: Sequence[str]) -> Freeze:
 
 def _check(when: Written, now: datetime) -> None:
     if when.ends is not None and when.recurrence is None and when.ends <= now:
-        raise UsageError(NOT_FROZEN, why="its end is over already", what_next=f"Write `{EXAMPLE}`.")
+        raise UsageError(NOT_FROZEN, why="its end has already passed", what_next=f"Write `{EXAMPLE}`.")
     if when.ends is not None and when.ends - now > LONGEST:
         raise UsageError(NOT_FROZEN, why="it would last for more than a year", what_next="Name an earlier end.")
 

@@ -27,12 +27,12 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     for word in words:
         if word not in FLAGS:
             raise wrong_word(
-                word, "is not an option of `golden-path`", "Write `golden-path`, `--keep` or `--clean` behind it."
+                word, "is not an option of `golden-path`", "Write `golden-path`, alone or with `--keep` or `--clean`."
             )
     if len(set(words)) > 1:
         raise UsageError(
             "Nothing was done",
-            why="`--keep` and `--clean` exclude each other",
+            why="`--keep` and `--clean` can't be combined",
             what_next="`--keep` keeps the batch of a new run, `--clean` removes the batches of earlier runs.",
         )
     return {FLAGS[word]: "yes" for word in words}

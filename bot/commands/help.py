@@ -126,7 +126,7 @@ def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS, services: Col
 def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = (), marks: Marks = NO_MARKS) -> Answer:
     """One command: usage, effect, when to use it, examples, its `family`, and the visibility of its answer."""
     lines = [f"*{_usage_code(command)}*", command.summary]
-    lines += [f"🔒 *You may not use it*: only {marks[command.name]}"] if command.name in marks else []
+    lines += [f"🔒 *You can't use it*: only {marks[command.name]}"] if command.name in marks else []
     lines += [f"*When:* {when}"] if when else []
     lines += [f"*Risk:* {escape(command.risk_words)}"] if isinstance(command, Change) else []
     lines += [f"• {code(line)}" for line in command.examples]

@@ -304,7 +304,7 @@ async def answer_severity(request: Request, world: World, incident_service: Inci
 def _which_severity(number: int) -> UsageError:
     return UsageError(
         "Which severity?",
-        why="none is named",
+        why="the severity is missing",
         what_next=f"Press one, or write `incident severity {number} sev1`.",
         choices=[Choice(f"incident severity {number} {one}", one.upper()) for one in IncidentSeverity],
     )

@@ -102,7 +102,8 @@ async def answer_note(request: Request, world: World, incident_service: Incident
     named = words[:1] if words and words[0].lower() in rotations else ()
     text = " ".join(words[len(named) :])
     if not text:
-        raise UsageError("Nothing was added", why="no line is given", what_next="Write `oncall note primary <text>`.")
+        what_next = "Write `oncall note primary <text>`."
+        raise UsageError("Nothing was added", why="the text is missing", what_next=what_next)
     service = need_incident_service(incident_service).on_call
     return _answer(await service.add_note(request, rotation=_rotation(named, rotations), text=mask_message(text)))
 
@@ -168,8 +169,8 @@ def _take_span(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[dat
         raise UsageError("For how long?", why=why, what_next="Put shifts that repeat into the on-call file.")
     if when.ends is None:
         if words and not when.begins:
-            raise wrong_word(words[0], "is not a time span", f"Write number and unit (`2h`), or a time. {USAGE}")
-        raise UsageError("For how long?", why="no time span is named", what_next=USAGE)
+            raise wrong_word(words[0], "is not a time span", f"Write a number and a unit (`2h`), or a time. {USAGE}")
+        raise UsageError("For how long?", why="the time span is missing", what_next=USAGE)
     begins = when.begins if when.begins and when.begins > now else None
     if not timedelta() < when.ends - (begins or now) <= LONGEST or (begins or now) - now > FURTHEST:
         raise wrong_word(" ".join(words), "is out of range", f"Use 1 s to {age(LONGEST)}, within a year.")

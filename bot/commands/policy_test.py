@@ -78,7 +78,7 @@ def read_expectations(text: str, environment: str) -> tuple[Sequence[Expectation
         raise UsageError("Nothing was tested", why=f"the file is not TOML: {error}", what_next=NEED) from None
     lines, tables = TomlLines(text), document.get("expect", [])
     if not tables or not isinstance(tables, list):
-        raise UsageError("Nothing was tested", why="the file expects nothing", what_next="Write [[expect]] tables.")
+        raise UsageError("Nothing was tested", why="the file has no expectations", what_next="Add [[expect]] tables.")
     groups = {name: frozenset(map(str, users)) for name, users in document.get("groups", {}).items()}
     now = datetime.now(UTC)
     found = [_expectation(table, lines.find("expect", n) or 0, environment, now) for n, table in enumerate(tables)]
@@ -105,7 +105,7 @@ def _expectation(table: Mapping[str, Any], place: int, environment: str, now: da
         and table.get("severity", "none") in SEVERITIES
     )
     if not fits:
-        raise UsageError("Nothing was tested", why=f"the expectation in line {place} does not fit", what_next=NEED)
+        raise UsageError("Nothing was tested", why=f"the expectation on line {place} is malformed", what_next=NEED)
     return Expectation(
         place=place,
         who=table["who"],

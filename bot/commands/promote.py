@@ -63,7 +63,7 @@ async def answer_promote(request: Request, world: World) -> Answer:
     if not request.words:
         raise UsageError(
             "Which proof?",
-            why="the bot of the other environment gives it",
+            why="the other environment's bot writes it",
             what_next="Type `proof <run>` there, with the run that deployed the commit.",
         )
     no_more(request.words, 1)

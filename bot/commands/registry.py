@@ -68,5 +68,5 @@ def _why_unknown(words: Sequence[str]) -> str:
     if not words:
         return "the command has to come after the bot's name"
     if not words[0].isascii() and any(letter.isalpha() and not letter.isascii() for letter in words[0]):
-        return "the first word must be a command, and this one has letters that are not of a to z"
+        return "the first word must be a command, and this one has letters outside a to z"
     return "the first word must be a command"

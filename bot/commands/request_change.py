@@ -91,7 +91,7 @@ def _take_start(words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> tuple[
     except MomentError as error:
         raise wrong_word(error.word, error.why, error.what_next) from None
     if found is None or found[1]:
-        raise wrong_word(named or AT, "is not a time to start at", "Write `at 02:00` or `at fri 22:00`.")
+        raise wrong_word(named or AT, "is not a start time", "Write `at 02:00` or `at fri 22:00`.")
     if not now < found[0] <= now + LONGEST:
         raise wrong_word(named, "is not within the next 7 days", "Write `at 02:00` or `at fri 22:00`.")
     return words[:place], {AT: write_start(found[0])}
@@ -232,7 +232,7 @@ def _apply_freezes(change: Change, plan: Plan, freezes: Freezes, parameters: Par
         return hold_back(plan, freezes, now, exception=exception, passed=passed)
     if exception:
         raise UsageError(
-            "Nothing was done", why=f"no freeze holds `{change.name}` back", what_next="Leave out `--exception`."
+            "Nothing was done", why=f"no freeze applies to `{change.name}`", what_next="Leave out `--exception`."
         )
     return go_ahead(plan, freezes, now)
 

@@ -132,7 +132,7 @@ async def answer_reveal(request: Request, world: World, approval_service: Approv
         raise OperatorError("Nothing was shown", why="this button has expired", what_next=_retry_words(wanted))
     person = await _permit(wanted, request, world, need_approval_service(approval_service))
     if wanted.until > time.time() + VALID_S + _SKEW_S:
-        raise OperatorError("Nothing was shown", why="no button has this time", what_next=_retry_words(wanted))
+        raise OperatorError("Nothing was shown", why="no button was made at this time", what_next=_retry_words(wanted))
     found = await (_read_job(wanted, world) if wanted.source == "job" else _read_line(wanted, world))
     await record_reveal(need_database(world), person.user_id, REVEALED, _details(wanted, person))
     return reveal_answer(found, source=wanted.source, service=wanted.service)

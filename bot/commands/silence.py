@@ -295,7 +295,7 @@ def parse(
     when, reason = take_when(words[1:], now, zone)
     if when.ends is None:
         word = reason[0] if reason and when.begins is None else " ".join(words[1:])
-        what_next = f"Write number and unit (`90s`, `2 hours`), or a time: `{PLANNED_EXAMPLE}`."
+        what_next = f"Write a number and a unit (`90s`, `2 hours`), or a time: `{PLANNED_EXAMPLE}`."
         raise wrong_word(word, "is not a time span", what_next)
     is_now = when.begins is None or (when.begins <= now and when.recurrence is None)
     begins = now if when.begins is None or is_now else when.begins

@@ -57,5 +57,5 @@ def parse(words: Sequence[str], now: datetime, zone: ZoneInfo) -> NewTodo:
         if due.astimezone(zone).time() == MIDNIGHT:
             due -= timedelta(minutes=1)  # so that the named day is shown, not the next one
     if not rest:
-        raise UsageError("What needs to be done?", why="no words are given", what_next=f"Write `{EXAMPLE}`.")
+        raise UsageError("What needs to be done?", why="the description is missing", what_next=f"Write `{EXAMPLE}`.")
     return NewTodo(mask_message(" ".join(rest)), person[1] if person else None, due)

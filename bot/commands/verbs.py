@@ -32,7 +32,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="help",
         is_read=True,
-        summary="commands by topic, one command with its examples, or the commands about some words",
+        summary="commands by topic, one command with its examples, or the commands that match your words",
         group="Start here",
         handle=Lazy("bot.commands.help:answer_help"),
         usage="[topic|command|words]",
@@ -42,7 +42,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="home",
         is_read=True,
-        summary="the state in short, open incidents, what is waiting for you, and locks; the same as no command",
+        summary="a short status, open incidents, what is waiting for you, and locks; the same as no command",
         group="Start here",
         handle=Lazy("bot.commands.home:answer_home"),
         examples=("home",),
@@ -50,7 +50,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     AskCommand(
         name="ask",
-        summary="a question in words: what is wrong, each claim with the line that proves it; it changes nothing",
+        summary="answer a question in plain words, each claim with the line that proves it; changes nothing",
         group="Start here",
         handle=Lazy("bot.commands.ask:answer_ask"),
         usage="<question>",
@@ -139,7 +139,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="history",
-        summary="queue, throughput, API latency, memory and heartbeats over time, as a picture, with deploys above it",
+        summary="queue, throughput, API latency, memory and heartbeats over time, as a chart, with deploys above it",
         group="Jobs",
         handle=Lazy("bot.commands.history:answer_history"),
         usage="[window] [service]",
@@ -194,7 +194,7 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident resolve",
         keeps_words=True,
-        summary="resolve it, with its cause; the bot sends nothing more about it",
+        summary="resolve an incident, with its cause; the bot sends nothing more about it",
         handle=Lazy("bot.commands.incident:answer_resolve"),
         usage="[id] <cause>",
         examples=("incident resolve 7 a bad deploy, rolled back",),
@@ -220,7 +220,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="incident done",
-        summary="a follow-up is done",
+        summary="mark a follow-up as done",
         handle=Lazy("bot.commands.todo:answer_done"),
         usage="<id>",
         examples=("incident done 3",),
@@ -254,7 +254,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="catchup",
-        summary="an incident in short: what happened, what is being done, who is assigned, what is open",
+        summary="an incident's summary: what happened, what is being done, who is assigned, what is open",
         group="Incidents",
         handle=Lazy("bot.commands.catchup:answer_catchup"),
         usage="[id]",
@@ -517,7 +517,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="policy",
         is_read=True,
-        summary="whether a person can request or approve a change, and by which rule; `test` tries a file of them",
+        summary="whether a person can request or approve a change, and by which rule; `test` checks expectations",
         group="Configuration",
         handle=Lazy("bot.commands.policy:answer_policy"),
         usage="explain <user> <command> | test <file>",

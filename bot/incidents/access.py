@@ -37,6 +37,6 @@ def may_open_another(recent: Sequence[int], responders: Collection[str]) -> Verd
     opened = ", ".join(map(str, recent))
     who = " ".join(map(mention, sorted(responders))) or "no one, see `check-config`"
     return Refused(
-        f"you opened {len(recent)} incidents within {minutes} min ({opened}): no other one was opened, no one paged",
+        f"you opened {len(recent)} incidents within {minutes} min ({opened}): no new one was opened, no one was paged",
         f"Reply in the thread of one of them. Who can open another one now: {who}.",
     )

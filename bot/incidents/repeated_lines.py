@@ -32,8 +32,8 @@ async def refuse_report(conn: Connection, incident: Incident, person: Person, wo
         return None
     minutes = int(WITHIN.total_seconds() // 60)
     return Refused(
-        f"you reported so much about incident {incident.id} within {minutes} min that this one was not added",
-        "Write it into the incident's thread.",
+        f"you reported too much about incident {incident.id} within {minutes} min: this was not added",
+        "Write it in the incident's thread.",
     )
 
 

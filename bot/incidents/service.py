@@ -182,7 +182,7 @@ class IncidentService:
 
         async def act(incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person) -> Outcome:
             if await todos.finish(incident_store, conn, incident, person, todo) is None:
-                return Refused(f"follow-up {todo_id} was done before", "`incident todo` lists the open ones.")
+                return Refused(f"follow-up {todo_id} is already done", "`incident todo` lists the open ones.")
             return Done(incident, f"Follow-up {todo_id} is done.")
 
         return await self._act("todo_done", todo.incident_id, request, act)

@@ -46,7 +46,7 @@ def parse_call(name: str, arguments: str) -> tuple[Verb, list[str]]:
     verb = REGISTRY.get(name)
     if verb is None or not is_offered(verb):
         why = "there is no such command for machines"
-        raise UsageError("Nothing was run", why=why, what_next="Name one of the tools, as the list has them.")
+        raise UsageError("Nothing was run", why=why, what_next="Use a name from the list of tools.")
     words = [*name.split(), *split_words(arguments[:ARGUMENTS_LIMIT], Surface.TERMINAL)]
     if len(arguments) > ARGUMENTS_LIMIT:
         what_next = f"Send at most {ARGUMENTS_LIMIT} characters."
@@ -55,6 +55,6 @@ def parse_call(name: str, arguments: str) -> tuple[Verb, list[str]]:
         why = "machines get masked lines only"
         raise UsageError("Nothing was run", why=why, what_next=f"Leave out `{RAW}`.")
     if find(words)[0] is not verb:
-        why = f"these arguments make another command of `{name}`"
-        raise UsageError("Nothing was run", why=why, what_next="Name that command, if machines have it.")
+        why = f"these arguments turn `{name}` into another command"
+        raise UsageError("Nothing was run", why=why, what_next="Call that command's own tool, if there is one.")
     return verb, words

@@ -86,12 +86,12 @@ async def call(door: MachineDoorClient, verb: Verb | None, given: Mapping[str, A
     """Call a tool. Returns its text, and True if it failed. Answers of the bot never raise."""
     arguments = given.get("arguments", "")
     if verb is None or not isinstance(arguments, str) or given.keys() - {"arguments"}:
-        return "Nothing was run: there is no such tool, or its arguments are no text.", True
+        return "Nothing was run: there is no such tool, or its arguments are not text.", True
     try:
         answer = await _ask(door, verb, arguments)
     except SourceError as error:
-        unknown = " It is not known whether it was filed: look with `runs`." if error.outcome_unknown else ""
-        return f"Nothing is known: {error.why}.{unknown if isinstance(verb, Change) else ''}", True
+        unknown = " It is not known whether it was filed: check `runs`." if error.outcome_unknown else ""
+        return f"No usable answer: {error.why}.{unknown if isinstance(verb, Change) else ''}", True
     return without_own_secrets(_shown(answer)), answer.is_refused
 
 

@@ -89,7 +89,7 @@ class OnCallService:
 
         async def act(conn: Connection, person: Person) -> str | SlackOnly | Refused:
             if ends_at is None and await self._holder(conn, rotation) == person.user_id:
-                return Refused(f"you are on call for {rotation} already", SEE)
+                return Refused(f"you're already on call for {rotation}", SEE)
             until = ends_at or await self._end_of_shift(conn, rotation)
             if until is None:
                 return Refused("the on-call file does not say when this shift ends", "Add `for 2h`.")
@@ -119,8 +119,8 @@ class OnCallService:
                 conn, self._schedule, channel=self._channel, override_id=override_id, by=person
             )
             if ended is None:
-                return Refused(f"no override {override_id} holds now or later", SEE)
-            return f"Override {override_id} is cancelled. Everyone whom it moves was notified."
+                return Refused(f"no current or later override is number {override_id}", SEE)
+            return f"Override {override_id} is cancelled. Everyone affected was notified."
 
         return await self._change(request, "oncall.override", {"override": override_id, "user": None}, act)
 
@@ -206,15 +206,15 @@ class OnCallService:
 
     async def _settle_swap(self, conn: Connection, swap: Swap, state: SwapState, person: Person) -> str | Refused:
         if swap.state is not SwapState.OFFERED:
-            return Refused(f"swap {swap.id} is {swap.state} already", SEE)
+            return Refused(f"swap {swap.id} is already {swap.state}", SEE)
         schedule = self._schedule
         if schedule is None:
             return Refused("the on-call file cannot be used", "`check-config` names the line.")
         if state is SwapState.ACCEPTED and not await self._is_possible(conn, schedule, swap):
-            return Refused("the shifts of this swap have changed since", "Ask for another one: `oncall swap`.")
+            return Refused("the shifts of this swap have changed", "Ask for another one: `oncall swap`.")
         settled = await oncall_changes.settle_swap(conn, swap_id=swap.id, state=state)
         if settled is None:
-            return Refused(f"swap {swap.id} is settled already", SEE)
+            return Refused(f"swap {swap.id} is already settled", SEE)
         await overrides.settle_swap(conn, schedule, settled, channel=self._channel, by=person)
         return f"Swap {swap.id} is {state}."
 
@@ -254,7 +254,7 @@ class OnCallService:
         begins = f"from {date_token(made.begins_at)} " if made.begins_at > made.created_at else ""
         words = (
             f"{mention(made.user_id)} is on call for {made.rotation} {begins}until {date_token(made.ends_at)}. "
-            "Everyone whom it moves was notified."
+            "Everyone affected was notified."
         )
         return words + await self._repeated_words(conn, made.begins_at)
 

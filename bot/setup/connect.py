@@ -117,7 +117,7 @@ async def _confirm(options: Options, console: Console) -> None:
 def _made(file: Path, address: str) -> Finding:
     title = f"{SECRET} was made; Railway does not know it yet"
     detail = (
-        f"restart the bot with {file}; then {WHERE} → paste {address} and behind it the value from {file}; then run "
+        f"restart the bot with {file}; then {WHERE} → paste {address} followed by the value from {file}; then run "
         "`dragonfly connect` again, which tests it"
     )
     return Finding("webhook.secret", Status.WARN, title, detail)

@@ -41,7 +41,7 @@ def write_env_file(path: Path, values: Mapping[str, str]) -> None:
     except OSError as error:
         raise OperatorError(
             f"{path} was not written",
-            why=f"the system refuses it ({error.strerror})",
+            why=f"the system refused it ({error.strerror})",
             what_next="Run it in a folder where you may write, or name another: `dragonfly init --file other.env`.",
         ) from None
 
@@ -56,8 +56,8 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
-        refused = f"the system refuses it ({error.strerror})" if isinstance(error, OSError) else "it is not UTF-8"
-        what_next = "Name a text file with lines as VARIABLE=value."
+        refused = f"the system refused it ({error.strerror})" if isinstance(error, OSError) else "it is not UTF-8"
+        what_next = "Name a text file with one VARIABLE=value per line."
         raise OperatorError(f"{path} was not read", why=refused, what_next=what_next) from None
 
 

@@ -82,7 +82,7 @@ def _given(options: Options, environ: Mapping[str, str], console: Console) -> Ma
         raise UsageError(
             "Nothing was asked or written",
             why=f"{options.answers} is not a file",
-            what_next="Name a file with lines as VARIABLE=value.",
+            what_next="Name a file with one VARIABLE=value per line.",
         )
     return read_env_file(options.answers)
 

@@ -114,7 +114,7 @@ async def _refuse_unless_scratch(
     except SourceError as error:
         raise _refused(f"what the token reaches is unknown: {error.why}") from error
     if may_be_production(name) or name != options.environment:
-        raise _refused(f"Railway calls the environment {name}, and it was named {options.environment}")
+        raise _refused(f"Railway calls the environment {name}, but you named {options.environment}")
 
 
 def _why_not_asked(options: Options, settings: Settings, railway: RailwaySettings) -> str | None:
@@ -131,7 +131,7 @@ def _why_not_asked(options: Options, settings: Settings, railway: RailwaySetting
 def _why_not_reached(options: Options, railway: RailwaySettings, project: str, environment: str) -> str | None:
     """Reason for a refusal by the token's scope, or None. `project`, `environment`: ids that the token reaches."""
     if project != options.project:
-        return f"the token reaches another project than {options.project}"
+        return f"the token reaches another project, not {options.project}"
     if (project, environment) != (railway.project_id, railway.environment_id):
         return "the token reaches another environment than RAILWAY_PROJECT_ID and RAILWAY_ENVIRONMENT_ID name"
     return None

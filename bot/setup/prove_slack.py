@@ -19,7 +19,7 @@ async def prove_slack(slack: SlackClient, channel: str) -> list[Finding]:
     found: list[Finding] = []
     key, since = f"prove:{secrets.token_hex(8)}", datetime.now(UTC) - CLOCKS_DIFFER
     channel_id, may_be_there = "", False
-    words = "`dragonfly prove` tries whether messages can be found, edited and deleted. This one goes away at once."
+    words = "`dragonfly prove` tries whether messages can be found, edited and deleted. This one is deleted right away."
     try:
         channel_id = await slack.channel_id(channel)
         may_be_there = True

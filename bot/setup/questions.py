@@ -103,7 +103,7 @@ def _check_role(role: str) -> list[Finding]:
     if role == BOT_ROLE:
         return [Finding("database.role", Status.OK, f"the database knows the bot as {role}")]
     click = (
-        f"use the connection string of {BOT_ROLE}; the owner's belongs into DRAGONFLY_ADMIN_DB_URL, for `migrate` only"
+        f"use the connection string of {BOT_ROLE}; the owner's belongs in DRAGONFLY_ADMIN_DB_URL, for `migrate` only"
     )
     return [Finding("database.role", Status.FAIL, f"this is {role}'s connection string", click)]
 
@@ -138,7 +138,7 @@ async def _railway_token(answers: Answers) -> list[Finding]:
 def _take_reach(answers: Answers, reached: Mapping[str, str]) -> list[Finding]:
     wrong = [name for name, value in reached.items() if answers.get(name, value) != value]
     if wrong:
-        title = f"the token is for another one than {' and '.join(wrong)}"
+        title = f"the token is not for {' and '.join(wrong)}"
         click = f"Railway → the right environment → Settings → Tokens → create one; or correct {' and '.join(wrong)}"
         return [Finding("railway.token", Status.FAIL, title, click)]
     answers.update(reached)
@@ -207,7 +207,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("SUPABASE_DB_URL", f"the connection string of {BOT_ROLE}", _database, is_secret=True),
     Question(
         "RAILWAY_TOKEN",
-        "Railway → the project → Settings → Tokens → of the environment",
+        "Railway → the project → Settings → Tokens → create one for the environment",
         _railway_token,
         is_secret=True,
     ),

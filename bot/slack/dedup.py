@@ -196,7 +196,7 @@ class Deduplicator:
                     return True
                 state = await deliveries.read_delivery(conn, key=key)
         except SourceError as error:
-            logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)
+            logger.warning("delivery not recorded: %s; only this process remembers it", error.why)
             return True
         return False if state is None or state.finished else state.busy_for_s
 
@@ -230,6 +230,6 @@ class Deduplicator:
             async with self._database.transaction(timeout_s=WRITE_TIMEOUT_S) as conn:
                 await call(conn)
         except SourceError as error:
-            logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)
+            logger.warning("delivery not recorded: %s; only this process remembers it", error.why)
             return False
         return True

@@ -109,8 +109,8 @@ class Gate:
         return OperatorError(
             "Nothing was done",
             why=f"{whose} made this, and this is the bot of {self._environment}",
-            what_next=f"Type it here after `{slash()}`. Each bot needs an app of its own in Slack "
-            "(`dragonfly manifest --command …`): with the tokens of one app, they get each other's clicks.",
+            what_next=f"Type it here after `{slash()}`. Each bot needs its own Slack app "
+            "(`dragonfly manifest --command …`): bots that share an app get each other's clicks.",
         )
 
     async def aclose(self) -> None:

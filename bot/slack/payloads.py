@@ -153,7 +153,7 @@ _WANTED = {
     modals.RESOLVE: "Describe it in a few words. It is shown to everyone.",
     modals.ASK: "Write a question.",
     modals.NOTE: "Write a line for the next shift. It is shown to everyone.",
-    modals.TODO: "Describe what is to be done. It is shown to everyone.",
+    modals.TODO: "Describe what needs to be done. It is shown to everyone.",
 }
 
 

@@ -81,7 +81,7 @@ def _sentences(error: BaseException, reference: str | None) -> tuple[str, str, s
         case OperatorError():
             return error.what, error.why, error.what_next
         case SourceError(source="database", outcome_unknown=True):
-            what_next = "Look with `audit` once the database answers, before you do it again."
+            what_next = "Check `audit` once the database answers, before you do it again."
             return "It is not known whether it was done", escape(error.why, limit=500), what_next
         case SourceError(source="database", is_outage=True):
             what_next = (

@@ -206,7 +206,7 @@ def _optional(label: str, name: str, element: Block, hint: str) -> Block:
 
 def note_modal(metadata: Mapping[str, object]) -> Block:
     """Add a line below the hand-over note."""
-    ask = text_input("What does the next shift have to know?", "Shown to everyone, below the hand-over note.")
+    ask = text_input("What does the next shift need to know?", "Shown to everyone, below the hand-over note.")
     return modal("Add a line", [ask], callback_id=NOTE, submit="Add it", metadata=metadata)
 
 

@@ -229,7 +229,7 @@ class _Reading:
         found = take_moment(words, self._now, self._zone)
         if found is None:
             if after:
-                raise MomentError(words[0] if words else after, f"is not a moment after `{after}`" if words else "ends")
+                raise MomentError(words[0] if words else after, f"is not a time after `{after}`" if words else "ends")
             return None
         self._begins = (found[0], words[: len(words) - len(found[1])])
         return found[1]
@@ -237,7 +237,7 @@ class _Reading:
     def _take_until(self, words: Sequence[str]) -> Sequence[str]:
         found = take_moment(words, self._now, self._zone)
         if found is None:
-            raise MomentError(words[0] if words else "until", "is not a moment after `until`" if words else "ends")
+            raise MomentError(words[0] if words else "until", "is not a time after `until`" if words else "ends")
         self._until = words[: len(words) - len(found[1])]
         return found[1]
 
@@ -256,7 +256,7 @@ class _Reading:
         if found is None:
             if words and words[0][:1].isdigit():
                 raise MomentError(
-                    words[0], "is not a time span", "Write number and unit: `90s`, `10m`, `2 hours`, `2d`."
+                    words[0], "is not a time span", "Write a number and a unit: `90s`, `10m`, `2 hours`, `2d`."
                 )
             return None
         self._lasts = found[0]

@@ -40,7 +40,7 @@ async def test_new_policy_is_announced_and_in_force_and_an_invalid_one_removes_n
     await channel.expect("`restart` was not filed", "you don't have permission", by=model.OTTO)
 
     await channel.type("help restart", by=model.OTTO)
-    listed = await channel.expect("You may not use it", "only @dragonfly-operators", by=model.OTTO)
+    listed = await channel.expect("You can't use it", "only @dragonfly-operators", by=model.OTTO)
     assert "<!subteam" not in shown(listed)
     await channel.type("help change")
     await channel.expect("*Change*", "🔒 only @dragonfly-approvers")

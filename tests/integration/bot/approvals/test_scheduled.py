@@ -233,7 +233,7 @@ async def test_run_is_not_begun_while_slack_does_not_describe_one_of_its_people(
     started_anew = make_approval_service(**LISTED)
     workspace.faults.plant("users.info", FaultKind.SERVER_ERROR, times=failing)
 
-    with pytest.raises(SourceError, match="not known"):
+    with pytest.raises(SourceError, match="is unknown"):
         await started_anew.why_revoked(scheduled)
 
 

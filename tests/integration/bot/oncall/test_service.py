@@ -55,7 +55,7 @@ async def test_future_override_notifies_the_people_whose_shifts_change(daily_sce
     reported = await service.override(request(ANN), Desired("primary", model.OLIVIA.id, ends, begins))
 
     assert isinstance(reported, str)
-    assert "Everyone whom it moves was notified" in reported
+    assert "Everyone affected was" in reported
     messages, key = await books.messages(), "oncall:override:1"
     relieved = {f"{key}:relieved:{model.ANN.id}", f"{key}:relieved:{model.BEN.id}"}
     assert set(messages) == {key, f"{key}:direct", *relieved}
@@ -199,7 +199,7 @@ async def test_a_swap_of_shifts_that_changed_since_is_refused(daily_scene: Scene
     refused = await service.settle_swap(request(BEN), 1, SwapState.ACCEPTED)
 
     assert isinstance(refused, Refused)
-    assert "have changed since" in refused.why
+    assert "swap have changed" in refused.why
     assert await service.settle_swap(request(ANN), 1, SwapState.WITHDRAWN) == "Swap 1 is withdrawn."
 
 

@@ -144,7 +144,7 @@ async def test_drill_starts_one_at_a_time_and_only_with_permission(
 
     assert await acting_as(slack.workspace, model.OTTO.id).type(model.INCIDENTS_ID, "/dragonfly drill start") is None
 
-    await until(lambda: any("No drill began" in message.text for message in slack.seen(model.OTTO.id)))
+    await until(lambda: any("No drill was" in message.text for message in slack.seen(model.OTTO.id)))
     cur = await as_bot.execute("SELECT count(*) FROM chatops.drills")
     assert await cur.fetchone() == (1,)
 

@@ -177,7 +177,7 @@ async def test_init_refuses_each_wrong_answer_with_the_click_that_fixes_it(
     assert "does not start with xapp-" in found["settings.SLACK_APP_TOKEN"]
     assert "/invite @dragonfly" in found["slack.channel"]
     assert "use the connection string of dragonfly_bot" in found["database.role"]
-    assert "another one than RAILWAY_PROJECT_ID" in found["railway.token"]
+    assert "not for RAILWAY_PROJECT_ID" in found["railway.token"]
     assert "Copy group ID" in found["slack.group.S0UNKNOWN01"]
     assert "who may approve" in found["init.DRAGONFLY_APPROVERS"]
     written = house.file.read_text()

@@ -59,7 +59,7 @@ def test_words_become_parameters(line: str, parameters: dict[str, str]) -> None:
         ("rollback-db 2025", "2025"),
         ("stop-workers api it is wrong", "api"),
         ("golden-path now", "now"),
-        ("golden-path --keep --clean", "exclude each other"),
+        ("golden-path --keep --clean", "can't be combined"),
     ],
 )
 def test_an_error_names_the_word_that_is_wrong(line: str, wrong: str) -> None:

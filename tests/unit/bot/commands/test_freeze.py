@@ -49,7 +49,7 @@ def test_freeze_comes_again_each_week() -> None:
         ("api until 18:00", "the reason is missing"),
         ("nothing at all", "nothing"),
         ("api until soon the import", "after `until`"),
-        ("api from 2026-01-05 until 2026-01-06 the import", "over already"),
+        ("api from 2026-01-05 until 2026-01-06 the import", "already passed"),
         ("api until 2028-01-01 the import", "a year"),
     ],
 )

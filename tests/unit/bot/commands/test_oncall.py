@@ -46,9 +46,9 @@ def test_a_person_stands_in_later() -> None:
     [
         ("", "no one"),
         ("ben 2h", "`ben`.*person"),
-        ("U0BEN", "no time span"),
+        ("U0BEN", "time span is"),
         ("U0BEN soon", "`soon`.*time span"),
-        ("U0BEN sat 09:00 primary", "no time span"),
+        ("U0BEN sat 09:00 primary", "time span is"),
         ("U0BEN 32d primary", "`32d primary`.*range"),
         ("U0BEN from 2027-02-01 for 2h primary", "2027-02-01.*range"),
         ("U0BEN from sat until frdiay", "`frdiay`.*`until`"),

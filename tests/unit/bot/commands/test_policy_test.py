@@ -72,10 +72,10 @@ async def test_those_that_failed_are_named_with_what_decides(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("expectations", "why"),
     [
-        ("", "expects nothing"),
+        ("", "no expectations"),
         ("[[expect]\n", "is not TOML"),
-        ('[[expect]]\nwho = "U0OLIVIA"\n', "expectation in line 1 "),
-        (MET.replace("allowed = false", "permitted = false"), "expectation in line 10 "),
+        ('[[expect]]\nwho = "U0OLIVIA"\n', "expectation on line 1 "),
+        (MET.replace("allowed = false", "permitted = false"), "expectation on line 10 "),
     ],
 )
 async def test_a_file_that_does_not_fit_tests_nothing(tmp_path: Path, expectations: str, why: str) -> None:

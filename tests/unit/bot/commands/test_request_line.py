@@ -37,9 +37,9 @@ def test_a_time_and_an_exception_are_parameters_beside_the_changes_own() -> None
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("scale ingest 2 at", "time to start"),
-        ("scale ingest 2 at night", "time to start"),
-        ("scale ingest 2 at 02:00 sharp", "time to start"),
+        ("scale ingest 2 at", "start time"),
+        ("scale ingest 2 at night", "start time"),
+        ("scale ingest 2 at 02:00 sharp", "start time"),
         ("scale ingest 2 at 2026-01-01 02:00", "next 7 days"),
         ("scale ingest 2 at 2026-01-15 12:00", "next 7 days"),
         ("redeploy api at 02:00", "at"),

@@ -173,9 +173,9 @@ def test_a_recurring_time_is_the_typed_one_on_the_day_of_a_clock_change() -> Non
 @pytest.mark.parametrize(
     ("typed", "problem"),
     [
-        ("until frdiay quiet", "^frdiay .* moment after `until`$"),
+        ("until frdiay quiet", "^frdiay .* time after `until`$"),
         ("until", "until ends"),
-        ("from 2h", "^2h .* moment after `from`$"),
+        ("from 2h", "^2h .* time after `from`$"),
         ("every frday 16:00", "frday is not a day after `every`"),
         ("every week 2h", "every week does not say on which day"),
         ("for 2hh quiet", "^2hh .* time span$"),
