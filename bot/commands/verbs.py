@@ -292,7 +292,7 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="oncall note",
         keeps_words=True,
-        summary="add a line to the hand-over note of the current shift",
+        summary="add a line to the handover note of the current shift",
         handle=Lazy("bot.commands.oncall_changes:answer_note"),
         usage="[rotation] <text>",
         examples=("oncall note primary the backlog is known, see incident 7",),

@@ -70,7 +70,7 @@ _TRIED = {
     "manage": "tried to manage an incident",
     "override": "tried to change who is on call",
     "taken": "tried to take an override",
-    "noted": "tried to add a hand-over note",
+    "noted": "tried to add a handover note",
     "calendar": "tried to get an on-call calendar",
     "swap_offered": "tried to swap a shift",
     "swap_accepted": "tried to accept a swap",

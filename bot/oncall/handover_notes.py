@@ -1,4 +1,4 @@
-"""Posts a short hand-over note in the channel when a shift begins; leader only."""
+"""Posts a short handover note in the channel when a shift begins; leader only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUNS = 20
 class HandoverNotes(PeriodicTask):
     """Posts one note per shift of each rotation that a level pages. `schedule` returns the one in force."""
 
-    name = "hand-over notes"
+    name = "handover notes"
     interval_s = 60.0
 
     def __init__(

@@ -145,8 +145,8 @@ class OnCallService:
                 conn, schedule, rotation, person.user_id, text, channel=self._channel
             )
             if not is_added:
-                return Refused(f"the current shift of {rotation} has no hand-over note", NO_NOTE_YET)
-            return "Added to the hand-over note."
+                return Refused(f"the current shift of {rotation} has no handover note", NO_NOTE_YET)
+            return "Added to the handover note."
 
         return await self._change(request, "oncall.noted", {"rotation": rotation}, act)
 

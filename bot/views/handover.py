@@ -1,4 +1,4 @@
-"""The hand-over note at each change of shift, for the person who goes on call."""
+"""The handover note at each change of shift, for the person who goes on call."""
 
 from __future__ import annotations
 

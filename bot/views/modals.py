@@ -205,8 +205,8 @@ def _optional(label: str, name: str, element: Block, hint: str) -> Block:
 
 
 def note_modal(metadata: Mapping[str, object]) -> Block:
-    """Add a line below the hand-over note."""
-    ask = text_input("What does the next shift need to know?", "Shown to everyone, below the hand-over note.")
+    """Add a line below the handover note."""
+    ask = text_input("What does the next shift need to know?", "Shown to everyone, below the handover note.")
     return modal("Add a line", [ask], callback_id=NOTE, submit="Add it", metadata=metadata)
 
 

@@ -1,4 +1,4 @@
-"""The hand-over note of each shift: once, with what is open, and with the lines that people add to it."""
+"""The handover note of each shift: once, with what is open, and with the lines that people add to it."""
 
 from __future__ import annotations
 
