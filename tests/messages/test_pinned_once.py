@@ -18,7 +18,8 @@ from tests.source import CODE, ROOT, parsed
 
 LENGTH = 4  # this many words in a row are a sentence's wording, and not a fact in it
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")  # what a person may type by hand, and what a test asks
-ASSERTING = ("raises", "parametrize", "fullmatch", "match", "search")
+ASSERTING = {"raises", "parametrize", "fullmatch", "match", "search"}
+WAITING = {"expect", "expect_direct", "expect_directly", "wait_for", "until", "answered", "answer_to", "reported"}
 
 
 def test_no_other_test_pins_a_sentence_of_a_golden_file() -> None:
@@ -41,6 +42,11 @@ def test_no_other_test_pins_a_sentence_of_a_golden_file() -> None:
     [
         ('assert "no run has this number" in text', True),
         ('with pytest.raises(UsageError, match="no run has this number"): ...', True),
+        ('with raises(UsageError, match="no run has this number"): ...', True),
+        ('await channel.expect("DONE", "no run has this number")', True),
+        ('await wait_for(lambda one: "no run has this number" in one.text)', True),
+        ('assert f"{number}: no run has this number" in text', True),
+        ('assert "no run " "has this number" in text', True),
         ('LINE = "no run has this number"', False),
         ('assert "this number" in text', False),
     ],
@@ -52,12 +58,12 @@ def test_an_asserted_sentence_is_seen(source: str, found: bool) -> None:
 
 
 def asserted(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every text in an assertion, or in the tables and patterns that assertions use, with its line."""
+    """Every text in an assertion, in what a test waits for, or in tables and patterns of assertions, with its line."""
     for node in ast.walk(tree):
         match node:
             case ast.Assert():
                 yield from texts(node)
-            case ast.Call(func=ast.Attribute(attr=name)) if name in ASSERTING:
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in ASSERTING | WAITING:
                 yield from texts(node)
 
 

@@ -14,8 +14,8 @@ async def test_a_frozen_service_is_scaled_only_by_an_exception_that_others_agree
 ) -> None:
     await start_whole()
 
-    await channel.type("freeze ingest for 2h we move the queue")
-    frozen = await channel.expect("*ingest* is frozen by", "we move the queue", "allowed: ", "Lift it")
+    await channel.type("freeze ingest for 2h the import runs")
+    frozen = await channel.expect("*ingest* is frozen by", "the import runs", "allowed: ", "Lift it")
     await channel.type("scale ingest 2")
     await channel.expect("Nothing was done", "ingest is frozen by", "--exception")
     await channel.type("home")

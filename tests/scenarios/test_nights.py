@@ -166,7 +166,7 @@ async def test_maintenance_is_silenced_in_advance_and_why_reports_so(
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE, **QUICK_BEATS)
     worker = crew.hire("ingest-1")
-    await channel.type("silence ingest 1h we move the queue")
+    await channel.type("silence ingest 1h the import runs")
     await channel.expect("silenced `ingest` until")
 
     worker.kill()
@@ -178,7 +178,7 @@ async def test_maintenance_is_silenced_in_advance_and_why_reports_so(
     await asyncio.sleep(1)  # time in which a message could still come
     assert not [message for message in slack.seen() if message.text.startswith("🔴")]
     await channel.type("why heartbeats.ingest")
-    await channel.expect("silence 1: we move the queue", f"silenced by <@{model.OLIVIA.id}>")
+    await channel.expect("silence 1: the import runs", f"silenced by <@{model.OLIVIA.id}>")
 
 
 async def test_the_database_is_away_and_its_one_message_reports_when_it_is_back(

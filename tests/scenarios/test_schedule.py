@@ -108,10 +108,10 @@ async def test_ben_promises_something_after_the_incident_and_does_it(
     await channel.type("incident open sev3 no uploads since noon")
     root = await channel.expect("*OPEN*", "no uploads since noon")
 
-    await channel.type(f"incident todo <@{model.BEN.id}> by friday raise the memory limit", thread=root, by=model.ANN)
-    todo = await channel.expect(f"☐ <@{model.BEN.id}>: raise the memory limit", "follow-up 1", thread=root)
+    await channel.type(f"incident todo <@{model.BEN.id}> by friday buy more memory", thread=root, by=model.ANN)
+    todo = await channel.expect(f"☐ <@{model.BEN.id}>: buy more memory", "follow-up 1", thread=root)
     await channel.type("incident todo", by=model.BEN)
-    await channel.expect("Open follow-ups", "raise the memory limit", by=model.BEN)
+    await channel.expect("Open follow-ups", "buy more memory", by=model.BEN)
     await channel.press(todo, "Done", by=model.BEN)
 
     await channel.expect("✅", f"done by <@{model.BEN.id}>", at=todo)

@@ -64,9 +64,9 @@ async def test_ask_answers_by_rules_without_a_key(slack: Slack, bot: Bot) -> Non
 
 
 async def test_words_that_are_no_command_and_hold_a_question_are_one(slack: Slack, bot: Bot) -> None:  # noqa: ARG001
-    acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly why is ingest slow?")
+    acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly why is ingest so slow?")
 
-    message = await answered(slack, "💬 why is ingest slow?", "model is configured")
+    message = await answered(slack, "💬 why is ingest so slow?", "model is configured")
     assert message.thread_ts is not None
 
 
