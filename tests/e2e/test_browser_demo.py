@@ -59,7 +59,7 @@ async def test_command_fails_visibly_while_the_bot_is_dead_and_works_after_its_s
 ) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
         await page.get_by_role("button", name="Kill the bot").click()
-        await expect(page.get_by_text("The bot is not connected")).to_be_visible()
+        await expect(page.get_by_text("is not connected")).to_be_visible()
         await _type(page, "/dragonfly health")
         await expect(page.get_by_text("dispatch_failed").last).to_be_visible()
 

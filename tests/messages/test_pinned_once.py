@@ -42,6 +42,7 @@ def test_no_other_test_pins_a_sentence_of_a_golden_file() -> None:
     [
         ('assert "no run has this number" in text', True),
         ('with pytest.raises(UsageError, match="no run has this number"): ...', True),
+        ('assert "No run has this" in text', True),
         ('with raises(UsageError, match="no run has this number"): ...', True),
         ('await channel.expect("DONE", "no run has this number")', True),
         ('await wait_for(lambda one: "no run has this number" in one.text)', True),
@@ -102,6 +103,7 @@ def strings(tree: ast.Module) -> Iterator[str]:
 
 
 def windows(text: str) -> set[tuple[str, ...]]:
-    """Every `LENGTH` words in a row."""
+    """Every `LENGTH` words in a row, the first with a small letter: a line begins a sentence with a capital one."""
     words = re.findall(r"[A-Za-z][\w'\u2019-]*", text)
-    return set(zip(*(words[start:] for start in range(LENGTH)), strict=False))
+    found = zip(*(words[start:] for start in range(LENGTH)), strict=False)
+    return {(first[0].lower() + first[1:], *rest) for first, *rest in found}

@@ -129,4 +129,4 @@ async def test_database_rollback_finds_it_done_after_waiting_for_a_late_commit(
 
     assert is_proved(run.state, steps), steps
     described = "SELECT obj_description(%s::regclass)"
-    assert await bench.sql(described, TABLE) == [("Drilled.",)], "the file was not applied a second time"
+    assert await bench.sql(described, TABLE) == [("Drilled.",)], "the file was applied twice"

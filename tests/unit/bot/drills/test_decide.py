@@ -48,7 +48,10 @@ def test_a_drill_that_nothing_detects_reports_so(late: timedelta, over: bool) ->
 def test_a_drill_that_is_held_back_reports_why() -> None:
     course = Course(now=after(2 * DETECTED_WITHIN), drill=DRILL, held="silenced by U1")
 
-    assert outcome(course) == "no one was notified: silenced by U1"
+    found = outcome(course) or ""
+
+    assert found.startswith("no one")
+    assert found.endswith(": silenced by U1")
 
 
 def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> None:
