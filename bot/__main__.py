@@ -37,7 +37,7 @@ def start_without_owner() -> None:
     """
     if not os.environ.get(ADMIN_URL):
         return
-    logger.warning("%s is not for the bot, which drops it: set it where `dragonfly migrate` runs only", ADMIN_URL)
+    logger.warning("the bot drops %s: set it only where `dragonfly migrate` runs", ADMIN_URL)
     os.execve(sys.executable, sys.orig_argv, without_owner(os.environ))  # noqa: S606 - no shell is wanted
 
 

@@ -98,7 +98,7 @@ class Leader:
             async with self._database.transaction(timeout_s=self._answer_within_s) as conn:
                 await leases.release_lease(conn, name=leases.LEADER, owner=fence.owner, epoch=fence.epoch)
         except SourceError as error:
-            logger.warning("the leader lease was not released: %s; it runs out by itself", error.why)
+            logger.warning("the leader lease was not released: %s; it expires by itself", error.why)
 
     async def _renew(self) -> None:
         asked_at = asyncio.get_running_loop().time()

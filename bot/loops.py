@@ -28,7 +28,7 @@ async def _keep_running(loop: Callable[[], Coroutine[Any, Any, None]], again_aft
             await loop()
         except Exception as error:
             # The error's message may hold an address.
-            logger.error("%s failed and begins anew: %s", loop.__qualname__, describe_error(error))  # noqa: TRY400
+            logger.error("%s failed and was restarted: %s", loop.__qualname__, describe_error(error))  # noqa: TRY400
         else:
             return
         await asyncio.sleep(again_after_s)

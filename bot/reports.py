@@ -102,7 +102,7 @@ class WeeklyReport(PeriodicTask):
             todos = await list_open_todos(conn, limit=MOST)
             text, blocks = fit_message(answer.text, [*answer.blocks, *_follow_ups(todos, now)])
             await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
-        logger.info("the weekly report %s is posted", key)
+        logger.info("the weekly report %s was posted", key)
         self._wake_ups.outbox.set()
 
 

@@ -314,7 +314,7 @@ class SlackNames:
         try:
             handles = await self._slack.list_group_handles()
         except SourceError as error:
-            logger.warning("what groups are called was not read: %s", error.why)
+            logger.warning("group names were not read: %s", error.why)
             return not error.retryable
         self._names |= {group: f"@{handle}" for group, handle in handles.items()}
         return True
@@ -326,6 +326,6 @@ class SlackNames:
             try:
                 self._names[user_id] = await self._slack.read_user_name(user_id)
             except SourceError as error:
-                logger.warning("what a user is called was not read: %s", error.why)
+                logger.warning("a user's name was not read: %s", error.why)
                 read = read and not error.retryable
         return read

@@ -65,21 +65,25 @@ def _check_batches(facts: Facts) -> Finding:
     if not batches:
         return Finding(name, Status.OK, "no batch was ever uploaded", evidence=evidence)
     detail = f"{with_bad_rows} with rows that did not pass" if with_bad_rows else ""
-    among = f"among the latest {counted(len(batches), 'batch')}"
     if empty:
-        title = f"no row passed in {len(empty)} {among}"
+        title = f"{_of_latest(len(empty), batches)} had no row that passed"
         return Finding(name, Status.FAIL, title, detail, evidence=evidence, next_step=_faults_of(empty[0]))
     if stuck:
-        title = f"{len(stuck)} in work for more than {age(BATCH_STUCK_AFTER)} {among}"
+        title = f"{_of_latest(len(stuck), batches)} unfinished for more than {age(BATCH_STUCK_AFTER)}"
         return Finding(name, Status.FAIL, title, detail, evidence=evidence, next_step=API_LOGS)
     if failed:
         broken = next(batch for batch in batches if batch.status == "failed")
         step = _faults_of(broken) if facts.system.uploader is None else FAILED  # no job: the API stores the rows
-        return Finding(name, Status.WARN, f"{failed} failed {among}", detail, evidence=evidence, next_step=step)
+        title = f"{_of_latest(failed, batches)} failed"
+        return Finding(name, Status.WARN, title, detail, evidence=evidence, next_step=step)
     bad = [batch for batch in batches if batch.failed]
     onward = _faults_of(bad[0]) if bad else None
     title = f"no failed batch among the latest {len(batches)}"
     return Finding(name, Status.OK, title, detail, evidence=evidence, next_step=onward)
+
+
+def _of_latest(count: int, batches: Sequence[Batch]) -> str:
+    return "the latest batch" if len(batches) == 1 else f"{count} of the latest {len(batches)} batches"
 
 
 def is_stuck(batch: Batch, now: datetime, system: System) -> bool:

@@ -99,9 +99,9 @@ def _with(rules: RuleAnswer) -> str:
 
 def _written(written: Written) -> list[Block]:
     if written.why_not:
-        return [section(f"❔ No answer in words: {escape(written.why_not, limit=CLAIM_LIMIT)}.")]
+        return [section(f"❔ No written answer: {escape(written.why_not, limit=CLAIM_LIMIT)}.")]
     lines = [*map(claim_line, written.checked.proved), *map(_unknown_line, written.unknown)]
-    return sections(lines or ["❔ What was read proves no answer in words."])
+    return sections(lines or ["❔ The data that was read proves no answer."])
 
 
 def claim_line(proved: Proved) -> str:

@@ -32,7 +32,7 @@ ERROR_LIMIT = 300  # characters of one template
 RAW_LIMIT = 2500  # characters of one unmasked error, on the terminal
 GROUPS_SHOWN = 15
 EXPLAIN = "ask why do jobs fail?"
-MASKED = "“…” replaces data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
+MASKED = "“…” hides data. To see the whole error, press the button below, or run `dragonfly failed-jobs --raw`."
 
 
 def failed_jobs_answer(

@@ -50,7 +50,7 @@ MOST_INDENTED = 6  # characters; a phone has 40
 RAW_LIMIT = 20_000  # characters of one line on the terminal
 REPLICA_LENGTH = 4  # the last characters of a replica's id distinguish replicas
 TIMES = "\N{MULTIPLICATION SIGN}"
-MASKED = "“…” replaces data. Whole lines: the button below, Railway, or `dragonfly logs … --raw` on a terminal."
+MASKED = "“…” hides data. To see whole lines, press the button below, open Railway, or run `dragonfly logs … --raw`."
 
 
 _Shown = tuple[LogLine, str]  # a line and its masked message

@@ -115,11 +115,9 @@ def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Seq
     """The decisions per alert, newest first; alerts without records are left out. `silences`: the active ones of these
     alerts."""
     known = [history for history in histories if history.decisions or history.alert]
-    first = f"*Why people were notified about {code(what)}, or were not*"
+    first = f"*Why people were or were not notified about {code(what)}*"
     lines = [silence_line(one) for one in silences]
-    lines += [line for history in known for line in _lines(history)] or [
-        "Nothing like it was seen in the last 30 days."
-    ]
+    lines += [line for history in known for line in _lines(history)] or ["No such alert in the last 30 days."]
     buttons = [command_button("Silences", "silences"), command_button("Health", "health")]
     blocks = [section(first), *sections(lines), *actions(buttons)]
     return Answer(*fit_message(first, blocks), [_data(history) for history in known], private=True)
@@ -156,7 +154,9 @@ def _state(alert: Alert | None) -> str:
     if alert.state is AlertState.RESOLVED:
         return f"has ended. It was: {escape(alert.title)}."
     if alert.fine_since is not None:
-        fine = f"is fine since {date_token(alert.fine_since)} ({escape(alert.title)}), and watched: it fired before"
+        fine = (
+            f"has been fine since {date_token(alert.fine_since)} ({escape(alert.title)}), and watched: it fired before"
+        )
         return f"fired {date_token(alert.since)}; it {fine}."
     word = "has been firing" if alert.state is AlertState.FIRING else "has been detected, without notifying people,"
     held = f" Suppressed: {escape(alert.held)}." if alert.held else ""

@@ -204,7 +204,9 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
                 await self._write_delivered(item, channel, ts)
                 self._count("sent")
             case TryAgain():
-                logger.warning("%s not sent: %s; again in %g s", item.key, outcome.why, outcome.pause.total_seconds())
+                logger.warning(
+                    "%s not sent: %s; retrying in %g s", item.key, outcome.why, outcome.pause.total_seconds()
+                )
                 await self._postpone(item, outcome)
             case _MessageGone(ts):  # only this copy, not one posted since
                 await self._write(lambda conn: messages.forget_message(conn, key=item.key, ts=ts))
@@ -258,7 +260,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
 
     async def _give_up(self, message: UnsentMessage, refused: SlackRefusedError) -> None:
         """Remove the message from the queue; a page is first sent to people in another way."""
-        logger.error("%s is not tried again: %s", message.key, refused.why)
+        logger.error("%s will not be retried: %s", message.key, refused.why)
         self._count("refused")
         elsewhere = await self._to.undeliverable.notify(message, refused) if message.is_new_page else None
 

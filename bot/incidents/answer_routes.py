@@ -77,6 +77,6 @@ def add_pagerduty_hook(app: FastAPI, answers: PhoneAnswers, secrets: Sequence[Se
         try:
             await answers.on_event(event)
         except SourceError as error:
-            logger.warning("a pager's event was not taken: %s", error.why)
+            logger.warning("a pager's event was not processed: %s", error.why)
             return Response(status_code=503)
         return Response(status_code=202)

@@ -172,7 +172,7 @@ class PhoneAnswers:
         try:
             address = await api.read_email(user)
         except SourceError as error:
-            logger.warning("%s goes by the name in %s: %s", user.id, PAGERDUTY, error.why)
+            logger.warning("%s is shown by the name in %s: %s", user.id, PAGERDUTY, error.why)
             return outsider(PAGERDUTY, user.name)
         target = self._accounts.emails.get(address.lower())
         found = [person for person in schedule.people.values() if target is not None and person.email == target]

@@ -190,7 +190,7 @@ class CalendarSources:
     def _refuse(self, name: str, why: str, *, may_pass: bool) -> None:
         before = self.problems.get(name)
         if before is None or before.why != why:
-            logger.warning("the calendar %s was not taken: %s", name, why)
+            logger.warning("the calendar %s was not loaded: %s", name, why)
         self.problems[name] = Problem(why, before.since if before else time.monotonic(), may_pass)
 
     async def _fetch(self, name: str) -> bytes:

@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 EVERY_S = 60.0
 AGAIN_AFTER = timedelta(hours=1)  # between attempts that Slack refuses for good: a scope may have been granted
 HAS_RIGHTS = (
-    "it has rights (policy, DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS), and who is on call must not get them; "
-    "check who is in it"
+    "it grants rights (policy, DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS), which being on call must not grant; "
+    "check its members"
 )
 _WHAT_NEXT = {
     "missing_scope": "the app lacks the scope usergroups:write; grant it and install the app again",
@@ -69,7 +69,7 @@ class OnCallGroups(PeriodicTask):
         if schedule is None or not schedule.user_groups:
             return
         if with_rights is None:
-            logger.warning("no user group follows its rotation: which ones give rights is not known")
+            logger.warning("no user group follows its rotation: which groups grant rights is unknown")
             return
         async with self._database.read() as conn:
             now, known = await read_clock(conn), await oncall.list_overrides(conn)

@@ -137,7 +137,7 @@ class ExternalDeployWatcher(PeriodicTask):
         self._settled = {*memory.seen, *(change.deployment.id for change in changes)}
         self._has_open = bool(memory.open or joined)
         if joined:
-            logger.info("deployments: %d that no run of ours made", sum(map(len, joined.values())))
+            logger.info("deployments: %d not made by a run of the bot", sum(map(len, joined.values())))
 
     async def _store(self, conn: Connection, changes: Sequence[MemoryChange]) -> Mapping[int, Sequence[Join]]:
         """Store the changes. New deployments of one commit are one external deployment: `{its id: its new

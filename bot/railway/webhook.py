@@ -97,7 +97,7 @@ def add_railway_hook(
             try:
                 await notify(body)
             except SourceError as error:
-                logger.warning("an event of Railway was not taken: %s", error.why)
+                logger.warning("a Railway event was not processed: %s", error.why)
                 return Response(status_code=503)
         return Response(status_code=202)
 

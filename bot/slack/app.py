@@ -73,7 +73,7 @@ class BotIdentity:
                         what_next="Install the app into the workspace (`dragonfly manifest` prints what it needs), and "
                         "copy its Bot User OAuth Token.",
                     ) from None
-                logger.warning("Slack: %s; again in %g s", error.why, RETRY_S)
+                logger.warning("Slack: %s; retrying in %g s", error.why, RETRY_S)
                 await asyncio.sleep(RETRY_S)
         logger.info("in Slack as %s", self.identity.user_id)
 

@@ -67,7 +67,7 @@ class DroppedEvents:
                 await self._slack.post(self._channel, text, blocks, key=key)
         except SourceError as error:
             self._last_key = ""
-            logger.warning("that Slack drops events was not posted: %s", error.why)
+            logger.warning("the notice of dropped events was not posted: %s", error.why)
 
     async def _store(self, key: str, text: str, blocks: list[dict[str, Any]]) -> bool:
         """True if the outbox has stored it; otherwise the caller posts directly."""

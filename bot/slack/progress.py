@@ -142,7 +142,7 @@ class Progress:
         try:
             await self._slack.update(*self._place, answer.text, answer.blocks)
         except SourceError as error:
-            logger.warning("an answer goes another way: %s", error.why)
+            logger.warning("an answer is sent another way: %s", error.why)
             return False
         finally:
             await self._show_status("")

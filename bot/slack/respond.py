@@ -112,7 +112,7 @@ async def _responds(slack: SlackClient, answer: Answer, response_url: str, *, in
     except SourceError as error:
         if error.outcome_unknown:
             raise
-        logger.warning("an answer goes another way: %s", error.why)
+        logger.warning("an answer is sent another way: %s", error.why)
         return False
     return True
 

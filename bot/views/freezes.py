@@ -69,10 +69,10 @@ def past_freezes(freezes: Sequence[Freeze], services: Sequence[Service], made: D
     """Message to the owners: Railway deployed services that they had frozen, without a run of the bot."""
     names = ", ".join(service.short for service in services)
     author = f", committed by {escape(made.author, limit=80)}" if made.author else ""
-    first = f"⚠️ *{names}* was deployed in spite of a freeze: {code(short_sha(made.commit_sha))}{author}, not by the bot"
+    first = f"⚠️ *{names}* was deployed despite a freeze: {code(short_sha(made.commit_sha))}{author}, not by the bot"
     lines = [f"{mention(one.owner)} froze *{one.scope}*: {_reason(one)}" for one in freezes]
     back = actions([command_button("Roll back", f"rollback {one.short}") for one in services[:1]])
-    note = context("a push is deployed by Railway itself, which knows no freeze")
+    note = context("Railway deploys a push by itself and does not know about freezes")
     return Content(*fit_message("\n".join([first, *lines]), [section(first), *sections(lines), *back, note]))
 
 

@@ -52,7 +52,7 @@ def handover_message(facts: Handover) -> Content:
         command_button("On call", "oncall"),
         command_button("Health", "health"),
     ]
-    note = context("lines are added in the thread; the next shift reads them there")
+    note = context("add lines in the thread; the next shift reads them there")
     return fit_message(first, [section("\n".join(lines)), *actions(buttons), note])
 
 

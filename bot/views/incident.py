@@ -194,7 +194,7 @@ def _sign(incident: Incident, display: _Shown) -> str:
         case IncidentState.RESOLVED:
             return "✅ *RESOLVED* ·"
         case IncidentState.ACKNOWLEDGED if is_over:
-            return f"🟢 *CLEARED*, to be resolved by {person(incident.acknowledged_by)} ·"
+            return f"🟢 *CLEARED*, waiting for {person(incident.acknowledged_by)} to resolve it ·"
         case _ if display.is_calm:
             return "🟢"
         case IncidentState.ACKNOWLEDGED:

@@ -36,7 +36,7 @@ def joined_answer(
 ) -> Answer:
     """The answer for a person whose report an open incident already covers. `title`: their words, plain text.
     `is_repeated`: it was added to their existing line in the thread."""
-    where = "your last line in its thread, which holds your further reports" if is_repeated else "its thread"
+    where = "your earlier line in its thread" if is_repeated else "its thread"
     first = f"ℹ️ *Incident {incident.id} already covers this.* Your report was added to {where}."  # noqa: RUF001
     service = next((found.short for name in incident.services if (found := find_service(name))), "")
     another = f"incident open --new {incident.severity} {service} {title}"

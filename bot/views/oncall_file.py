@@ -35,7 +35,7 @@ def new_file_message(before: Schedule, after: Schedule, moved: Sequence[Move]) -
     first = "📟 *The on-call file changed* and is in force"
     changes = [f"• {escape(line, limit=300)}" for line in file_changes(before, after)][:MOST]
     lines = [first, *(changes or ["• no one is paged differently"]), *move_lines(moved)]
-    note = "shifts of the next 4 weeks; everyone whom the change moves got a message" if moved else "no shift moves"
+    note = "shifts of the next 4 weeks; everyone affected got a message" if moved else "no shift changes"
     blocks = [section("\n".join(lines)), *actions([command_button("On call", "oncall")]), context(note)]
     return fit_message(first.replace("*", ""), blocks)
 
@@ -58,19 +58,19 @@ def calendar_message(rotation: str, moved: Sequence[Move], unnamed: Sequence[Unn
     events = [_event_line(one) for one in unnamed[:MOST]]
     left = [f"… and {counted(len(unnamed) - MOST, 'more event')}"] if len(unnamed) > MOST else []
     lines = [first, *move_lines(moved), *events, *left]
-    note = "shifts of the next 4 weeks; everyone whom the change moves got a message" if moved else "no shift moves"
+    note = "shifts of the next 4 weeks; everyone affected got a message" if moved else "no shift changes"
     blocks = [section("\n".join(lines)), *actions([command_button("On call", "oncall")]), context(note)]
     return fit_message(first.replace("*", ""), blocks)
 
 
 def _event_line(event: Unnamed) -> str:
-    return f"⚠️ An event from {date_token(event.begins)} {escape(event.why, limit=300)}: no one is on call by it"
+    return f"⚠️ An event from {date_token(event.begins)} {escape(event.why, limit=300)}: it puts no one on call"
 
 
 def unreadable_calendar_message(calendar: str, why: str, *, is_known: bool) -> Content:
     """For the channel, once: a calendar can't be read. `is_known`: a last valid version exists."""
     kept = "the last good one stays in force" if is_known else "its rotation has *no one* on call"
-    line = f"🔴 *The calendar {escape(calendar, limit=100)} was not taken*: {kept}"
+    line = f"🔴 *The calendar {escape(calendar, limit=100)} was not loaded*: {kept}"
     lines = [line, f"• {escape(calendar, limit=100)} {escape(why, limit=300)}"]
     blocks = [section("\n".join(lines)), *actions([command_button("On call", "oncall")])]
     return fit_message("\n".join(lines).replace("*", ""), blocks)

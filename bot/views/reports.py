@@ -85,7 +85,7 @@ def _pages(report: Report) -> str:
 def _held_back(report: Report) -> list[str]:
     shown = ", ".join(map(_reason, report.held_back)) or "nothing"
     known = f" (last {age(DECISIONS_KEPT)})" if report.held_since > report.since else ""
-    return [f"*Held back*{known}: {shown}"]
+    return [f"*Suppressed alerts*{known}: {shown}"]
 
 
 def _reason(held: HeldBack) -> str:
@@ -97,7 +97,7 @@ def _dora(report: Report) -> list[str]:
     failures = _share(made.failed, made.deployments) if made.deployments else "unknown"
     return [
         f"*Deployments:* {made.deployments} ({_per_day(report)}) · *failed:* {failures} · "
-        f"*restored* after {_mean(report.incidents.restore_s)} · *lead time:* {_lead_time(report)}",
+        f"*restored after:* {_mean(report.incidents.restore_s)} · *lead time:* {_lead_time(report)}",
         f"*Approvals:* {_approvals(report)}",
     ]
 
@@ -139,8 +139,8 @@ def _notes(report: Report) -> list[str]:
 
 def _lead_time_note(report: Report) -> str:
     if report.deployments.timed:
-        return "lead time: from a commit, by GitHub's word, until it ran"
-    return f"lead time needs {code('GITHUB_TOKEN')} and commits of {code('GITHUB_REPO')}: Railway has no time of them"
+        return "lead time: from the commit's time on GitHub until it ran"
+    return f"lead time needs {code('GITHUB_TOKEN')} and {code('GITHUB_REPO')}: Railway reports no commit times"
 
 
 def _data(report: Report) -> dict[str, object]:

@@ -24,7 +24,7 @@ MOST = 10
 
 def refused_file_message(what: str, faults: Sequence[Fault], *, show: tuple[str, str]) -> Content:
     """A file was refused: each fault with its line. `what`: "policy". `show`: a button's label and command."""
-    first = f"🔴 *The {what} was not taken*: the last good one stays in force"
+    first = f"🔴 *The {what} was not loaded*: the last good one stays in force"
     lines = [f"• {escape(str(fault), limit=300)}" for fault in faults[:MOST]]
     blocks = [section("\n".join([first, *lines])), *actions([command_button(*show)])]
     return fit_message("\n".join([first.replace("*", ""), *lines[:1]]), blocks)
@@ -49,7 +49,7 @@ def new_policy_message(before: Policy | None, after: Policy, environment: str, n
     lines = [f"• {escape(line, limit=300)}" for line in _bounded(changes or ["no rule differs"])]
     lines += [f"*Who may do what now in {escape(environment)}*"] if rights else []
     lines += [f"• {escape(line, limit=300)}" for line in _bounded(rights)]
-    note = f"policy `{after.hash[:12]}` · requests that wait are judged by it · `policy explain` shows rights"
+    note = f"policy `{after.hash[:12]}` · it applies to waiting requests too · `policy explain` shows rights"
     return fit_message(first.replace("*", ""), [section("\n".join([first, *lines])), context(note)])
 
 

@@ -83,7 +83,7 @@ def wanted_issues_message(todo_ids: Sequence[int], every_s: float) -> Content:
     """For the channel: issues for these follow-ups will be made, one per `every_s` seconds."""
     number = counted(len(todo_ids), "open follow-up")
     line = f"📌 GitHub issues for {number}: {_numbers(todo_ids)}"
-    why = f"They have none so far. One every {every_s:g} s while GitHub accepts them; *Done* in time leaves one out."
+    why = f"They have no issue yet. The bot creates one every {every_s:g} s, except for follow-ups already *Done*."
     return fit_message(line, [section(line), context(why)])
 
 
@@ -101,13 +101,13 @@ def refused_issues_message(todo_ids: Sequence[int], why: str, every: timedelta) 
 
 def accepted_issues_message(every_s: float) -> Content:
     """Replaces the message of the refusal once GitHub accepts issues again."""
-    line = f"✅ GitHub accepts issues for follow-ups again. The bot creates those that waited, one every {every_s:g} s."
+    line = f"✅ GitHub accepts issues for follow-ups again. The bot creates the waiting ones, one every {every_s:g} s."
     return fit_message(line, [section(line)])
 
 
 def no_waiting_issues_message() -> Content:
     """Replaces the message of the refusal if no follow-up waits any more, although GitHub has accepted none."""
-    line = "📌 No follow-up waits for a GitHub issue any more: each that waited is done, or was given up."
+    line = "📌 No follow-up is waiting for a GitHub issue any more: each is done, or the bot gave up on it."
     return fit_message(line, [section(line)])
 
 

@@ -110,7 +110,7 @@ class FileWatch(ABC, Generic[T]):
             await self._take_over(value)
             logger.info("the %s is in force", self.what)
         else:
-            logger.warning("the %s was not taken: %s", self.what, value.why)
+            logger.warning("the %s was not loaded: %s", self.what, value.why)
             if not self._refuse(value):
                 await self._recall()
 

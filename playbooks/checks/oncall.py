@@ -72,7 +72,7 @@ def _unreadable(one: CalendarState) -> Iterator[Finding]:
     check = f"oncall.calendar.{one.rotation}"
     detail = f"the calendar {one.calendar} {one.problem}" if one.problem else "the bot reads it within 5 min"
     if one.slots is None:
-        title = f"the calendar of {one.rotation} was never read: no one is on call by it"
+        title = f"the calendar of {one.rotation} was never read: it puts no one on call"
         yield Finding(check, Status.FAIL if one.problem else Status.UNKNOWN, title, detail, next_step=SEE)
     elif one.problem:
         title = f"the calendar of {one.rotation} can't be read: the last good one is in force"
@@ -212,6 +212,6 @@ def _without_address(schedule: Schedule, targets: Targets) -> Iterator[Finding]:
     known = {"webhook": targets.webhooks, "email": targets.emails}
     for means, name in sorted(wanted):
         if name not in known[means]:
-            title = f"the on-call file names the {means} target {name}, for which there is no address"
+            title = f"the on-call file names the {means} target {name}, which has no address"
             next_step = "set its variable (docs/configuration.md)"
             yield Finding(f"oncall.target.{means}.{name}", Status.FAIL, title, next_step)

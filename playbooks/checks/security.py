@@ -46,7 +46,7 @@ _KINDS: Mapping[str, tuple[Status, str, str]] = {
     "rls": (Status.FAIL, "row-level security is on everywhere", "ALTER TABLE … ENABLE ROW LEVEL SECURITY"),
     "definer": (Status.FAIL, "every SECURITY DEFINER function has a search_path", "ALTER FUNCTION … SET search_path"),
     "public_schema": (Status.FAIL, "no one can create in schema public", "REVOKE CREATE ON SCHEMA public"),
-    "defaults": (Status.FAIL, "default privileges open nothing", "ALTER DEFAULT PRIVILEGES … REVOKE"),
+    "defaults": (Status.FAIL, "default privileges expose nothing", "ALTER DEFAULT PRIVILEGES … REVOKE"),
     "views": (Status.WARN, "no view of schema public reads with its owner's rights", "SET (security_invoker = true)"),
     "roles": (
         Status.FAIL,

@@ -50,15 +50,15 @@ _LOSSES = {
     "assistant": "questions are answered by rules only",
     "identity": "health cannot verify whether the services belong to this environment",
     "system": "the operated system is the one that the database shows",
-    "web": "the bot does not listen",
+    "web": "the bot opens no HTTP port",
     "pager": "no pager is notified",
     "mail": "no e-mail is sent",
     "monitor": "no outside monitor notices when the bot is down",
-    "privacy": "requesters see of log lines and errors what channels see",
+    "privacy": "requesters see log lines and errors masked as channels do",
     "log": "the bot's own log is plain text",
     "traces": "no traces are sent",
     "reports": "no weekly report is posted",
-    "github": "follow-ups become no issues",
+    "github": "follow-ups get no GitHub issues",
     "hooks": "Railway's webhook is refused, so deployments are noticed by polling only",
 }
 

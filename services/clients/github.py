@@ -137,7 +137,7 @@ def _refused(answer: httpx.Response, *, changes: bool) -> SourceError:
     if status in (403, 429) and (status == 429 or "retry-after" in headers or headers.get(_LEFT) == "0"):
         return SourceError(SOURCE, f"too many calls ({status})", retryable=True, http_status=status)
     if answer.is_redirect:
-        return SourceError(SOURCE, "the repository has moved: name it anew in GITHUB_REPO", http_status=status)
+        return SourceError(SOURCE, "the repository has moved: update GITHUB_REPO", http_status=status)
     is_broken = status >= 500
     why = f"broken ({status})" if is_broken else _WHY.get(status, f"refused ({status})")
     return SourceError(SOURCE, why, retryable=is_broken, outcome_unknown=is_broken and changes, http_status=status)

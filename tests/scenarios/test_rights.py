@@ -56,7 +56,7 @@ async def test_new_policy_is_announced_and_in_force_and_an_invalid_one_removes_n
     await channel.expect("api answers nothing")  # a new incident, or in the thread of one that an alert opened
 
     policy.write_text(POLICY + AT_NIGHT + "[[allow]]\nmay = 'steer'\n")
-    await channel.expect("The policy file was not taken", "policy.toml line ", "neither request nor approve")
+    await channel.expect("The policy file was not loaded", "policy.toml line ", "neither request nor approve")
     alerts.write_text("[telling]\nquiet_s = 300\n")
     await channel.expect("The alert rules changed", "telling.quiet_s: 120.0, now 300.0")
     await channel.type("restart api", by=model.OTTO)

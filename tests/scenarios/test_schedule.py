@@ -91,7 +91,7 @@ async def test_the_file_changes_while_the_bot_runs_and_a_mistake_takes_no_one_of
     file.write_text(FILE.replace('people = ["ann", "ben"]', 'people = ["ben"]'))
     await channel.expect("The on-call file changed", "rotation primary: ben, daily", f"<@{model.BEN.id}> instead of")
     file.write_text(FILE.replace('people = ["ann", "ben"]', 'people = ["bem"]'))
-    await channel.expect("The on-call file was not taken", "oncall.toml line 7", "bem")
+    await channel.expect("The on-call file was not loaded", "oncall.toml line 7", "bem")
 
     await channel.type("oncall", by=model.BEN)
     await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", by=model.BEN)
@@ -150,7 +150,7 @@ async def test_the_teams_calendar_says_who_is_on_call_and_a_broken_one_takes_no_
     )
     await channel.expect_direct("The calendar of primary changed your shifts", to=model.BEN)
     team.write_text("<html>Sign in</html>")
-    await channel.expect("The calendar team.ics was not taken", "the last good one stays in force")
+    await channel.expect("The calendar team.ics was not loaded", "the last good one stays in force")
 
     await channel.type("oncall", by=model.BEN)
     await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", "call at level 1", by=model.BEN)

@@ -114,7 +114,7 @@ def _explain(error: Exception, timeout_s: float) -> SourceError:
         case aiosmtplib.SMTPException() if not isinstance(error, OSError):
             return SourceError(SOURCE, "it does not offer the encryption or the log-in that SMTP_URL wants")
         case _:
-            why = f"the line broke ({type(error).__name__})"
+            why = f"the connection broke ({type(error).__name__})"
             return SourceError(SOURCE, why, retryable=True, outcome_unknown=True)
 
 

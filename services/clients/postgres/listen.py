@@ -46,7 +46,7 @@ class Listener:
                     return
             except (SourceError, psycopg.Error) as error:
                 why = error.why if isinstance(error, SourceError) else "connection lost"
-                logger.warning("not listening: %s; again in %g s", why, _AGAIN_S)
+                logger.warning("not listening: %s; retrying in %g s", why, _AGAIN_S)
             finally:
                 self.works = False
             await asyncio.sleep(_AGAIN_S)

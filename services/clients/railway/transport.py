@@ -144,7 +144,7 @@ class SendDeadline:
     def check(self) -> None:
         """Raise NothingDoneError if the deadline has passed."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise NothingDoneError("the time for sending this was over; it was not sent", retryable=True)
+            raise NothingDoneError("the send deadline had passed; it was not sent", retryable=True)
 
 
 class Transport:
@@ -242,7 +242,7 @@ class Transport:
     def _obey_rate_limit(self) -> None:
         wait_s = self._refuse_until - time.monotonic()
         if wait_s > 0:
-            raise NothingDoneError(f"its rate limit is used up; it wants us to wait {wait_s:.0f} s", retryable=True)
+            raise NothingDoneError(f"its rate limit is used up; it asks us to wait {wait_s:.0f} s", retryable=True)
 
     async def _post(self, body: Mapping[str, object], send_deadline: SendDeadline) -> httpx.Response:
         try:

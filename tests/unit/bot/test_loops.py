@@ -37,7 +37,7 @@ async def test_loop_goes_on_after_an_unexpected_error(caplog: pytest.LogCaptureF
 
     await until(lambda: failing.ticks >= 3 and other.ticks >= 3 and tasks[2].done())
 
-    assert "run.<locals>.forever failed and begins anew: UnicodeError at " in caplog.text
+    assert "run.<locals>.forever failed and was restarted: UnicodeError at " in caplog.text
     assert "3f9a" not in caplog.text
     await end(*tasks)
     assert all(task.cancelled() for task in tasks[:2])

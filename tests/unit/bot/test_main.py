@@ -59,4 +59,4 @@ def test_bot_writes_its_log_as_it_is_reported(log_format: str, is_json: bool) ->
     line = done.stdout.splitlines()[0]
     assert line.startswith("{") is is_json
     message = json.loads(line)["message"] if is_json else line
-    assert message.startswith("DRAGONFLY_ADMIN_DB_URL is not for the bot")
+    assert message.startswith("the bot drops DRAGONFLY_ADMIN_DB_URL")

@@ -155,7 +155,7 @@ async def test_the_intake_shows_batches_and_events_without_their_details(world: 
     answer = await run("intake", SLACK, world)
 
     shown = answer_text(answer)
-    assert "1 failed among the latest 2 batches" in shown
+    assert "1 of the latest 2 batches failed" in shown
     assert "batch_received" in shown
     assert "Canaria" not in shown + str(answer.data)
     assert refused(answer) == []

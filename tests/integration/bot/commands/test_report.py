@@ -193,7 +193,7 @@ async def test_report_says_that_nothing_happened(world: World, as_owner: Connect
     answer = await run("report", Request(), world)
 
     assert "Incidents: none" in answer_text(answer)
-    assert "Deployments: 0 (0.00 per day) · failed: unknown · restored after unknown" in answer_text(answer)
+    assert "Deployments: 0 (0.00 per day) · failed: unknown · restored after: unknown" in answer_text(answer)
     assert "Incomplete" not in answer_text(answer)
 
 

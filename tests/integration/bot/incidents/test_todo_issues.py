@@ -303,7 +303,7 @@ async def test_message_of_a_refusal_counts_no_follow_up_that_is_done_and_ends_wi
         await task.tick(scene.fence)
 
     assert github.posts() == 1
-    assert "No follow-up waits for a GitHub issue any more" in (await books.messages())[refused]
+    assert "No follow-up is waiting" in (await books.messages())[refused]
 
 
 async def test_an_issue_that_may_exist_is_looked_for_after_a_refusal_too(

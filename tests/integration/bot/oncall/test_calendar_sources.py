@@ -171,7 +171,7 @@ async def test_the_last_good_one_stays_in_force_and_the_channel_reads_it_once(
     assert replica.on_call(NOON) == "ben"
     assert replica.world.calendars["primary"].problem == "is not readable as iCal (ValueError)"
     assert await news(books) == [
-        "🔴 The calendar team was not taken: the last good one stays in force\n"
+        "🔴 The calendar team was not loaded: the last good one stays in force\n"
         "• team is not readable as iCal (ValueError)"
     ]
 
@@ -209,7 +209,7 @@ async def test_calendar_server_away_at_the_first_read_is_reported_at_once_and_as
     await replica.start()
     assert replica.on_call(NOON) is None
     assert await news(books) == [
-        "🔴 The calendar team was not taken: its rotation has no one on call\n• team refused (503)"
+        "🔴 The calendar team was not loaded: its rotation has no one on call\n• team refused (503)"
     ]
     await replica.fetch()
     assert server.calls == 1  # not before the pause is over
@@ -256,7 +256,7 @@ async def test_a_calendar_that_was_never_read_leaves_no_one_on_call_and_says_so(
 
     assert replica.on_call(NOON) is None
     assert await news(books) == [
-        "🔴 The calendar other was not taken: its rotation has no one on call\n"
+        "🔴 The calendar other was not loaded: its rotation has no one on call\n"
         "• other has no address that can be used: set ONCALL_CALENDAR_URL_OTHER"
     ]
 

@@ -39,7 +39,7 @@ async def test_the_on_call_file(scene: Scene, books: Books, tmp_path: Path) -> N
         return watch, OnCallFileNews(watch, scene.database, scene.wake_ups, channel=model.INCIDENTS_ID)
 
     refused, good = (
-        "🔴 The on-call file was not taken: the last good one stays in force",
+        "🔴 The on-call file was not loaded: the last good one stays in force",
         "✅ The on-call file is good again and is in force",
     )
     watch, task = start()
@@ -76,7 +76,7 @@ async def test_the_policy(scene: Scene, slack: SlackClient, books: Books, tmp_pa
         await change(watch, task, scene, path, policy)
 
     refused, good = (
-        "🔴 The policy file was not taken: the last good one stays in force",
+        "🔴 The policy file was not loaded: the last good one stays in force",
         "✅ The policy file is good again and is in force",
     )
     assert await reported(books, "policy") == [refused, good, refused, good]

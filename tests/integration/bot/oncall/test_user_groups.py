@@ -111,7 +111,7 @@ async def test_a_group_that_gives_rights_follows_no_rotation(
     await tick(scene, slack, frozenset({GROUP}))
 
     assert (members(workspace), calls(workspace)) == (model.ON_CALL.users, 0)
-    assert "it has rights" in (await problems(books))[0]
+    assert "it grants rights" in (await problems(books))[0]
 
 
 async def test_while_it_is_not_known_which_groups_give_rights_none_is_set(
@@ -140,7 +140,7 @@ async def test_followed_group_that_gets_rights_is_reported_once_and_follows_agai
         await tick(scene, slack, frozenset({GROUP}))
 
     [reported] = await problems(books)
-    assert "it has rights" in reported
+    assert "it grants rights" in reported
     cur = await books.conn.execute("SELECT problem FROM chatops.oncall_groups")  # check-config shows it
     [(stored,)] = await cur.fetchall()
     assert stored in reported

@@ -405,8 +405,8 @@ async def test_deployment_in_spite_of_a_freeze_notifies_the_freeze_owner_once(be
     await bench.see(api=deployed("new"))
     await bench.see(api=deployed("new"), ingest=deployed("of another service"))
 
-    [reported] = [(text, blocks) for text, blocks in await bench.messages() if "in spite of a freeze" in text]
-    assert reported[0] == "⚠️ *api* was deployed in spite of a freeze: `a1b2c3d4`, committed by Ann, not by the bot"
+    [reported] = [(text, blocks) for text, blocks in await bench.messages() if "despite a freeze" in text]
+    assert reported[0] == "⚠️ *api* was deployed despite a freeze: `a1b2c3d4`, committed by Ann, not by the bot"
     assert "<@U0OLIVIA> froze *api*: the import runs" in reported[1]
     assert "rollback api" in reported[1]
     versions = await bench.sql("SELECT content_version FROM chatops.outbox WHERE key LIKE '%:frozen:%'")

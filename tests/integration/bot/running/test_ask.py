@@ -131,7 +131,7 @@ async def test_a_model_that_fails_costs_the_answer_in_words_only(
     await slack.type("/dragonfly ask is ingest fine?")
 
     message = await answered(slack, "💬 is ingest fine?", words)
-    assert "No answer in words" in shown(message)
+    assert "No written answer" in shown(message)
 
 
 async def test_stop_ends_it_and_the_answer_by_rules_stands(slack: Slack, asking: Bot, server: OpenAIServer) -> None:  # noqa: ARG001
@@ -141,7 +141,7 @@ async def test_stop_ends_it_and_the_answer_by_rules_stands(slack: Slack, asking:
 
     assert await acting_as(slack.workspace, model.OLIVIA.id).click(message.channel, message.ts, "ask.stop") is None
 
-    await answered(slack, "💬 is ingest fine?", "No answer in words: stopped")
+    await answered(slack, "💬 is ingest fine?", "No written answer: stopped")
 
 
 async def test_ask_answers_by_rules_without_permission_for_the_model(

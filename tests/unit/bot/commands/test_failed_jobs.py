@@ -37,7 +37,7 @@ def test_the_button_for_whole_errors_is_named_only_where_there_is_one() -> None:
         str(failed_jobs_answer(group([failed(one)]), total=1, window=HOUR, system=RUNBOOK).blocks) for one in errors
     ]
 
-    assert ["replaces data" in one for one in answers] == [False, True]
+    assert ["hides data" in one for one in answers] == [False, True]
     assert [LABEL in one for one in answers] == [False, True]
 
 

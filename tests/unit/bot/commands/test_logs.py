@@ -57,7 +57,7 @@ def test_the_button_for_whole_lines_is_named_only_where_there_is_one() -> None:
     plain = answer(line(IDLE, minutes_ago=0))
     masked = answer(line("plaintiff Jane Roe owes $500", minutes_ago=0))
 
-    assert ["replaces data" in str(one.blocks) for one in (plain, masked)] == [False, True]
+    assert ["hides data" in str(one.blocks) for one in (plain, masked)] == [False, True]
     assert [LABEL in str(one.blocks) for one in (plain, masked)] == [False, True]
 
 

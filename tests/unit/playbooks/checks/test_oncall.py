@@ -167,7 +167,7 @@ def test_a_calendar_that_cannot_be_read_and_events_that_name_no_one_are_findings
     assert found(problem="refused (404)") == [
         (Status.WARN, "the calendar of primary can't be read: the last good one is in force")
     ]
-    never = "the calendar of primary was never read: no one is on call by it"
+    never = "the calendar of primary was never read: it puts no one on call"
     assert found(slots=None) == [(Status.UNKNOWN, never)]
     assert found(slots=None, problem="refused (404)") == [(Status.FAIL, never)]
     assert found(unnamed=(soon, later)) == [(Status.WARN, "1 event in the calendar of primary put no one on call")]

@@ -109,7 +109,7 @@ async def test_auto_deploy_is_switched_and_read(mutations: RailwayMutations, cli
 
 
 async def test_mutation_is_not_sent_after_its_deadline(mutations: RailwayMutations, wire: Wire) -> None:
-    with pytest.raises(SourceError, match="time for sending") as raised:
+    with pytest.raises(SourceError, match="send deadline") as raised:
         await mutations.stop("d1", deadline=time.monotonic() - 0.001)
 
     assert not raised.value.outcome_unknown
