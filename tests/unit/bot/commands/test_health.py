@@ -72,7 +72,7 @@ def test_health_line_does_not_repeat_the_headline() -> None:
 
     found = answer(Line("SHA", (same,)), headline=f"prod is healthy, with a warning: {same.title}")
 
-    assert found.blocks[1]["text"]["text"] == "⚠️ warning: *SHA* api a1b2c3d4, ingest c45e17a9"
+    assert found.blocks[1]["text"]["text"] == "⚠️ warning: *SHA* — api a1b2c3d4, ingest c45e17a9"
     assert str(found.blocks).count("the same SHA") == 1
 
 
