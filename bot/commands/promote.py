@@ -96,7 +96,7 @@ def need_promoted(word: str, settings: Settings, *, scope: str, sha: str, now: d
     if proof is None or proof.scope != scope or not same_sha(proof.sha, sha):
         raise OperatorError(
             "Nothing was deployed",
-            why="the proof is of another commit or of other services",
+            why="the proof is for another commit or other services",
             what_next="Press the button that `promote` shows, or leave out `proof`.",
         )
 

@@ -6,7 +6,7 @@ Values are compared and never shown.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,7 +53,7 @@ def _check_projects(facts: Facts) -> Finding:
         detail = "fewer than two variables name one" if projects else "no variable names one"
         status = Status.OK if _is_local(facts) else Status.UNKNOWN
         return Finding(name, status, title, detail, facts.service, compared)
-    title = f"{', '.join(sorted(projects))} name the same project"
+    title = f"{_listed(sorted(projects))} name the same project"
     return Finding(name, Status.OK, title, "", facts.service, compared)
 
 
@@ -89,7 +89,7 @@ def _check_environments(facts: Facts) -> Finding:
     if isinstance(facts.railway_environment, Unavailable):
         title, detail = "Railway's environment unknown", facts.railway_environment.why
         return Finding(name, Status.UNKNOWN, title, detail, facts.service, compared)
-    title = f"{', '.join(names)} name the same environment"
+    title = f"{_listed(names)} name the same environment"
     return Finding(name, Status.OK, title, "", facts.service, compared)
 
 
@@ -124,3 +124,9 @@ def _words(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError:
         return [command]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """ "A, B and C"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -79,7 +79,7 @@ def _job(facts: Facts) -> Finding:
     if states == ["completed"]:
         return Finding(name, Status.OK, "the job completed")
     if states and set(states) <= {"pending", "processing"}:  # the batch is closed a moment before its job
-        return Finding(name, Status.WARN, f"the job is {states[0]} still")
+        return Finding(name, Status.WARN, f"the job is still {states[0]}")
     return Finding(name, Status.FAIL, f"the job is {states[0]}" if states else "the job is missing")
 
 

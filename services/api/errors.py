@@ -61,7 +61,7 @@ def show_errors(app: FastAPI) -> None:
         log.warning("%s", error)
         what = "It is not known whether the request took effect" if error.outcome_unknown else "Nothing was changed"
         why = f"the {error.source} failed: {error.why}"
-        answer = _answer(503, what, why, "Look at /api/health, then try again.")
+        answer = _answer(503, what, why, "Check /api/health, then try again.")
         if error.is_outage:
             answer.headers["Retry-After"] = str(RETRY_AFTER_S)
         return answer

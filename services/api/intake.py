@@ -188,7 +188,7 @@ def _require_judgments(source_system: str) -> None:
         raise RefusedError(
             422,
             "Nothing was stored",
-            why="`golden_path` marks a file of judgments, and this is none",
+            why="`golden_path` marks a file of judgments, and this is not one",
             what_next="Leave out one of the two.",
         )
 

@@ -72,7 +72,7 @@ async def _read(content: bytes, zone: ZoneInfo, now: datetime, cpu_s: int) -> tu
     except OSError as error:
         raise SourceError("calendar", f"can't be read here ({type(error).__name__})", retryable=True) from None
     if code == -signal.SIGXCPU:
-        return f"takes the processor more than {cpu_s} s: remove events that repeat"
+        return f"takes more than {cpu_s} s of processor time: remove events that repeat"
     if code:
         return f"is not readable as iCal (exit code {code})"
     found: Any = read_json(out)

@@ -69,7 +69,7 @@ class CalendarClient:
         except httpx.HTTPError as error:
             raise SourceError("calendar", f"can't be fetched ({type(error).__name__})") from None
         except (httpx.InvalidURL, ValueError):  # UnicodeError, raised for an invalid host name, is a ValueError
-            raise SourceError("calendar", "its address can't be one: copy it again") from None
+            raise SourceError("calendar", "its address is not valid: copy it again") from None
 
     async def _checked(self, url: httpx.URL) -> Sequence[str]:
         """Return the host's addresses. Raises SourceError unless all of them are public."""
@@ -107,7 +107,7 @@ class CalendarClient:
                 raise SourceError("calendar", f"refused ({answer.status_code})", retryable=later)
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
                 # A compressed answer of a few kB may unpack to many MB before its size is checked.
-                raise SourceError("calendar", "is sent in packed form, which was not asked for")
+                raise SourceError("calendar", "is sent compressed, which was not requested")
             content = bytearray()
             async for chunk in answer.aiter_bytes():
                 content += chunk

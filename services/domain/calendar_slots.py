@@ -48,7 +48,7 @@ class CalendarEvent:
 
 @dataclass(frozen=True)
 class Unnamed:
-    """An event that puts no one on call. `why`: a clause ("names no one of the on-call file")."""
+    """An event that puts no one on call. `why`: a clause ("names no one in the on-call file")."""
 
     title: str
     begins: datetime
@@ -176,7 +176,7 @@ def slots_of(events: Iterable[CalendarEvent], known: KnownPeople) -> CalendarSlo
     for event in events:
         names = _names(event, known)
         if len(names) != 1:
-            why = f"names {' and '.join(names)}" if names else "names no one of the on-call file"
+            why = f"names {' and '.join(names)}" if names else "names no one in the on-call file"
             unnamed.append(Unnamed(event.title, event.begins, why))
         elif event.begins < event.ends:
             slots.append(Slot(event.begins, event.ends, names[0]))

@@ -75,7 +75,7 @@ def foreign_parameter(raw: str) -> str | None:
 def without(parameter: str) -> str:
     """Advice to remove a parameter; an unknown name may be half a password, so it isn't quoted."""
     name = f"`{parameter}`" if parameter in FOREIGN else "a parameter"
-    return f"the address has {name}, which Postgres does not know: take it out"
+    return f"the address has {name}, which Postgres does not know: remove it"
 
 
 @dataclass(frozen=True)

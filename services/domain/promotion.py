@@ -78,7 +78,7 @@ def why_not_proved(run: Run, steps: Sequence[RunStep]) -> str | None:
     if run.state is not RunState.SUCCEEDED or run.ended_at is None:
         return f"run {run.id} is {run.state.value.replace('_', ' ')}, and only one that succeeded proves a commit"
     if is_production(run.environment):
-        return f"it ran in {run.environment}, where nothing is promoted from"
+        return f"it ran in {run.environment}, from which nothing is promoted"
     if not _WHOLE_SHA.match(run.parameters.get("sha", "")):
         return f"run {run.id} names its commit in short, and a proof needs all 40 characters"
     return None if is_proved(run.state, steps) else _what_is_not_proved(run, steps)
@@ -95,11 +95,11 @@ def why_not_promoted(proof: Proof, *, environment: str, now: datetime) -> str | 
     """Why the proof isn't accepted here; None if it is."""
     age = now - proof.ended_at
     if proof.environment == environment:
-        return f"it is of {environment} itself, and a commit is promoted from another environment"
+        return f"it comes from {environment} itself, and a proof has to come from another environment"
     if age > VALID_FOR:
         return f"it is {age.days} days old, and counts for {VALID_FOR.days} days"
     if age < -CLOCKS_DIFFER:
-        return "it is of a time that has not come yet: the clock of one of the two bots is wrong"
+        return "its time lies in the future: the clock of one of the two bots is wrong"
     return None
 
 

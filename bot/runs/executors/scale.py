@@ -37,7 +37,7 @@ class Scale(Act[ScaleService]):
             return Unknown(str(state))
         now = _configured(state)
         if now == self._step.to:
-            return Done(f"{self._step.service.short} has {counted(now, 'replica')} already")
+            return Done(f"{self._step.service.short} already has {counted(now, 'replica')}")
         if now != self._step.from_:
             return Drifted(
                 f"{self._step.service.short} has {_count(now)} now, and the step starts from {self._step.from_}"

@@ -44,7 +44,7 @@ class HeartbeatsAppear(WaitStep[VerifyHeartbeats]):
             return beats
         count = f"{len(beats)} of {self._step.expected} {self._step.service.short} workers"
         if len(beats) != self._step.expected:
-            return Waiting(f"{count} have beaten since the change")
+            return Waiting(f"{count} have sent a heartbeat since the change")
         return Done(f"{count} alive", {"workers": [beat.worker_id for beat in beats]})
 
 
@@ -70,13 +70,13 @@ class ShaReported(WaitStep[VerifySha]):
     def _judge(self, reported: Sequence[str | None]) -> Sight:
         short = self._step.service.short
         if not reported:
-            return Waiting(f"no {short} worker has beaten since")
+            return Waiting(f"no {short} worker has sent a heartbeat since")
         known = [sha for sha in reported if sha is not None]
         other = [sha for sha in known if not same_sha(sha, self._step.sha)]
         if other:
             return Waiting(f"{len(other)} of {len(reported)} report {short_sha(other[0])}")
         if len(known) < len(reported):
-            return Unknown(f"{len(reported) - len(known)} of {len(reported)} {short} do not tell their commit")
+            return Unknown(f"{len(reported) - len(known)} of {len(reported)} {short} do not report their commit")
         return Done(f"{short} reports {short_sha(self._step.sha)}", {"sha": self._step.sha, "reports": len(reported)})
 
 

@@ -46,11 +46,11 @@ async def test_a_calendar_that_burns_the_processor_is_refused_without_holding_th
         await asyncio.sleep(0.05)
         longest_pause_s = max(longest_pause_s, time.process_time() - asked)
 
-    with pytest.raises(CalendarError, match="takes the processor more than 1 s: remove events that repeat"):
+    with pytest.raises(CalendarError, match="takes more than 1 s of processor time: remove events that repeat"):
         await reading
     assert longest_pause_s < 1.0  # of this process's CPU time
     spent = os.times().children_user - before.children_user
-    with pytest.raises(CalendarError, match="takes the processor more than"):
+    with pytest.raises(CalendarError, match="of processor time"):
         await reader.read(ENDLESS, BERLIN, NOW)
     assert os.times().children_user - before.children_user == spent  # no other process
 

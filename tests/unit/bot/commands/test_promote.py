@@ -92,8 +92,8 @@ def test_deploy_takes_the_proof_of_its_own_commit_services_and_secret_only() -> 
     need_promoted(word, settings, scope="api", sha=SHA[:8], now=datetime.now(UTC))
     forged = proof_of(deployed(ended_at=ended_at), Secret("t" * 24))
     for wrong, scope, sha, why in (
-        (word, "workers", SHA, "another commit or of other services"),
-        (word, "api", "a" * 40, "another commit or of other services"),
+        (word, "workers", SHA, "another commit"),
+        (word, "api", "a" * 40, "another commit"),
         (forged, "api", SHA, "was not signed with our"),
         (proof_of(deployed()), "api", SHA, "days old"),
     ):
@@ -113,7 +113,7 @@ def test_deploy_refuses_words_that_are_no_proof(words: tuple[str, ...]) -> None:
         ({"playbook": "redeploy"}, "only a deploy proves"),
         ({"state": RunState.FAILED}, "is failed"),
         ({"state": RunState.RUNNING, "ended_at": None}, "is running"),
-        ({"environment": "prod"}, "nothing is promoted from"),
+        ({"environment": "prod"}, "which nothing is promoted"),
         ({"parameters": {"service": "api", "sha": SHA[:8]}}, "in short"),
     ],
 )
@@ -148,7 +148,7 @@ def test_promote_refuses_every_change_of_the_signed_line() -> None:
 
 
 def test_promote_takes_nothing_from_its_own_environment() -> None:
-    with pytest.raises(OperatorError, match="it is of staging itself"):
+    with pytest.raises(OperatorError, match="from staging itself"):
         taken(proof_of(deployed()), environment="staging")
 
 

@@ -115,7 +115,7 @@ async def test_a_literal_private_address_is_never_called() -> None:
         (answering(content=b"x" * (LARGEST + 1)), ("is larger than 1 KiB", False)),
         (
             answering(200, gzip.compress(b"x" * LARGEST), content_encoding="gzip"),
-            ("is sent in packed form, which was not asked for", False),
+            ("is sent compressed, which was not requested", False),
         ),
     ],
 )
@@ -145,4 +145,4 @@ async def test_an_unknown_host_may_pass() -> None:
 async def test_an_address_that_can_t_be_one_is_no_error_of_another_kind(url: str) -> None:
     fetching = CalendarClient(largest=LARGEST)  # the real resolver
 
-    assert await problem(fetching, Secret(url)) == ("its address can't be one: copy it again", False)
+    assert await problem(fetching, Secret(url)) == ("its address is not valid: copy it again", False)

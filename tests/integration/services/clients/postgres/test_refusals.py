@@ -207,7 +207,7 @@ async def test_a_raw_character_in_the_password_is_to_be_encoded(dsn: str) -> Non
 async def test_a_parameter_of_another_program_is_named_if_it_is_a_known_one(parameter: str, words: str) -> None:
     error = await why(f"postgresql://u:p@127.0.0.1:1/d?{parameter}=true")
 
-    assert error.why == f"the address has {words}, which Postgres does not know: take it out"
+    assert error.why == f"the address has {words}, which Postgres does not know: remove it"
 
 
 async def test_a_closed_port_is_still_not_reachable(unused_tcp_port: int) -> None:
