@@ -146,7 +146,7 @@ async def test_the_teams_calendar_says_who_is_on_call_and_a_broken_one_takes_no_
         f"<@{model.BEN.id}> instead of <@{model.ANN.id}>",
         "*no one* instead of",
         "⚠️ An event from ",
-        "names no one of the on-call file",
+        "names no one in",
     )
     await channel.expect_direct("The calendar of primary changed your shifts", to=model.BEN)
     team.write_text("<html>Sign in</html>")

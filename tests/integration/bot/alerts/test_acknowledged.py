@@ -78,5 +78,5 @@ async def test_cleared_message_names_the_person_to_resolve_the_incident(
 
     text = await message(engine)
     assert text.startswith("🟢 *CLEARED*")
-    assert "by <@U0ANN> · " in text
+    assert "<@U0ANN>" in text
     assert "1 of 1" in text

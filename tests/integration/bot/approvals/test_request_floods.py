@@ -199,7 +199,7 @@ async def test_a_request_that_paged_no_one_can_not_be_self_approved(
     assert isinstance(verdict, Refused)
     assert await read_lone_start(as_bot, filed.run.id) is None
     assert (await books.run(filed.run.id)).state is RunState.AWAITING_APPROVAL
-    assert "not paged" in filed_answer(filed.run, filed.paged).text
+    assert "No approver was" in filed_answer(filed.run, filed.paged).text
 
 
 async def test_very_many_requests_of_one_person_are_refused_but_no_emergency_stop_and_no_one_elses(

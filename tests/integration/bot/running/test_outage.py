@@ -218,7 +218,7 @@ async def test_acknowledge_works_without_the_database_and_ends_the_pages(
 
         otto = acting_as(slack.workspace, model.OTTO.id)
         await otto.click(root.channel, root.ts, ACKNOWLEDGE)
-        await until(lambda: any("neither on call" in one.text for one in slack.seen(model.OTTO.id)))
+        await until(lambda: any("not on call" in one.text for one in slack.seen(model.OTTO.id)))
         await acting_as(slack.workspace, model.BEN.id).click(root.channel, root.ts, ACKNOWLEDGE)
 
         await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in reported(slack)))
@@ -240,7 +240,7 @@ async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
         await of_ann.wait_for()
 
         await type_ack(slack, root, model.OTTO.id, how)
-        await until(lambda: any("neither on call" in one.text for one in slack.seen(model.OTTO.id)))
+        await until(lambda: any("not on call" in one.text for one in slack.seen(model.OTTO.id)))
         await type_ack(slack, root, model.BEN.id, how)
 
         await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in reported(slack)))
