@@ -242,7 +242,7 @@ def slack_payloads(
 
 
 def _faults(call: dict[str, Any]) -> Iterator[str]:
-    """What Slack would refuse in one recorded call."""
+    """List the parts of one recorded call that Slack would refuse."""
     method, payload = call["method"], call["payload"]
     surface, content = "message", payload
     if method.startswith("views."):

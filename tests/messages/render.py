@@ -65,7 +65,7 @@ def _option(option: Block) -> str:
 
 
 def _question(element: Block) -> str:
-    """What Slack asks before it passes the click on."""
+    """Slack's question before it passes the click on."""
     if "confirm" not in element:
         return ""
     asked = element["confirm"]

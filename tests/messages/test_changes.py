@@ -1,4 +1,4 @@
-"""What people read about changes: plans, runs, approvals, refusals, dialogs; `make golden` rewrites it."""
+"""Messages about changes: plans, runs, approvals, refusals, dialogs; `make golden` rewrites it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read who type a command: help, the start page, the bot's settings; `make golden` rewrites it."""
+"""Answers to typed commands: help, the start page, the bot's settings; `make golden` rewrites it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read about alerts, pages, incidents, causes, an absent database and drills; `make golden` rewrites it."""
+"""Messages about alerts, pages, incidents, causes, an absent database and drills; `make golden` rewrites it."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def test_refused_words(golden: Compare) -> None:
 
 
 def test_timeline(golden: Compare) -> None:
-    """What the bot writes into the timeline of an incident."""
+    """Lines that the bot writes into the timeline of an incident."""
     texts: dict[str, str] = {}
     for path in sorted((ROOT / "bot/incidents").glob("*.py")):
         tree = ast.parse(path.read_text())

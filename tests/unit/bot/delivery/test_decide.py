@@ -1,4 +1,4 @@
-"""What becomes of a notification that did not get through."""
+"""Decisions on a notification that was not delivered."""
 
 from __future__ import annotations
 

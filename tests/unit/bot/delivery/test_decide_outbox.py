@@ -1,4 +1,4 @@
-"""What to do about a message that Slack does not show yet."""
+"""Decisions on a message that Slack does not show yet."""
 
 from __future__ import annotations
 

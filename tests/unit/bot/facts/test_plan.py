@@ -1,4 +1,4 @@
-"""What migrations do is told although the linter is slow, and it lints few files at a time."""
+"""The effects of migrations are reported even if the linter is slow; it lints few files at a time."""
 
 from __future__ import annotations
 

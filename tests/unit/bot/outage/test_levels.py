@@ -1,4 +1,4 @@
-"""Who is paged when, while the database is away."""
+"""The people paged while the database is away, and the time of each page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which deployments are news, and how far a rollout is."""
+"""Decisions on deployments: those that are news, and the progress of a rollout."""
 
 from __future__ import annotations
 

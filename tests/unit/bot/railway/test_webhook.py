@@ -1,4 +1,4 @@
-"""What of Railway's webhook is looked at."""
+"""The parts of Railway's webhook that the bot reads."""
 
 from __future__ import annotations
 

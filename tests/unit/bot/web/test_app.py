@@ -1,4 +1,4 @@
-"""What may pass to Bolt over HTTP."""
+"""Requests over HTTP that may pass to Bolt."""
 
 from __future__ import annotations
 
