@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.changes import DRY_RUN
+from bot.changes import DRY_RUN, Change
 from bot.clients import open_slack
 from bot.commands.command import Command, IncidentCommand
 from bot.commands.dispatch import run_words
@@ -91,7 +91,11 @@ async def _answer_with_services(
         incident_store = make_incident_store(world, changing.names.of)
         incident_service = make_incident_service(world, world.database, incident_store, changing.groups, changing.names)
         answer = await run_words(words, request, world, changing.approval_service, incident_service)
-        absent = None if verb.is_read or answer.status is Status.FAIL else await why_absent(world)
+        if (
+            verb.is_read or isinstance(verb, Change) or answer.status is Status.FAIL
+        ):  # a change asked before it was filed
+            return answer
+        absent = await why_absent(world)
         return with_note(answer, f"{absent}; messages and pages wait until it is back") if absent else answer
 
 

@@ -123,7 +123,7 @@ async def file(
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)
-    if request.surface is Surface.TERMINAL and request.actor is None:
+    if request.surface is Surface.TERMINAL:
         why = NO_SLACK if approval_service is None else await why_absent(world)
         if why is not None:
             return await _by_hand(plan, world, why)

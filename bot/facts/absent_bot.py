@@ -15,8 +15,10 @@ GRACE = timedelta(minutes=1)  # a deployment of the bot, or a replica that takes
 async def read_absence(world: World) -> timedelta | None:
     """Return how long no replica of the bot has led.
 
-    None while one leads or takes over, if none ever did, and if the database does not answer.
+    None in the bot itself, while one leads or takes over, if none ever did, and if the database does not answer.
     """
+    if world.bot_state is not None:
+        return None
     idle = await world.read(read_idle_time, name=LEADER)
     return None if idle is None or isinstance(idle, Unavailable) or idle < GRACE else idle
 

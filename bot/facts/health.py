@@ -50,7 +50,7 @@ async def gather_health(world: World) -> health.Facts:
         acts = group.create_task(world.service_acts())
         working = group.create_task(world.read(list_working_runs))
         channel = group.create_task(world.channel_problem())
-        absence = group.create_task(_read_absence(world))
+        absence = group.create_task(read_absence(world))
     seen = running.result()
     is_well = isinstance(seen.api, ApiHealth) and seen.api.is_ok
     return health.Facts(
@@ -79,11 +79,6 @@ async def gather_health(world: World) -> health.Facts:
         working=_working_runs(working.result()),
         system=world.system,
     )
-
-
-async def _read_absence(world: World) -> timedelta | None:
-    """A bot that answers is there."""
-    return None if world.bot_state else await read_absence(world)
 
 
 async def _api_bad_since(world: World) -> datetime | None:
