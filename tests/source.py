@@ -26,6 +26,14 @@ def parsed(*folders: str, where: Callable[[str], object]) -> Iterator[tuple[Path
             yield path, _tree(path)
 
 
+def strings(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield every string of a file but its docstrings."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
 @functools.cache
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.messages.render import FOLDER
-from tests.source import CODE, ROOT, parsed
+from tests.source import CODE, ROOT, parsed, strings
 
 LENGTH = 4  # this many words in a row are a sentence's wording, and not a fact in it
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")  # what a person may type by hand, and what a test asks
@@ -85,21 +85,13 @@ def pinned() -> frozenset[tuple[str, ...]]:
     trees = [
         tree for path, tree in parsed(*CODE, where=lambda text: windows(text) & shown) if "sandbox" not in path.parts
     ]
-    return frozenset(shown & {found for tree in trees for text in strings(tree) for found in windows(text)})
+    return frozenset(shown & {found for tree in trees for node in strings(tree) for found in windows(str(node.value))})
 
 
 @functools.cache
 def golden() -> frozenset[tuple[str, ...]]:
     lines = (line for file in FOLDER.rglob("*.txt") for line in file.read_text(encoding="utf-8").splitlines())
     return frozenset(found for line in lines for found in windows(line))
-
-
-def strings(tree: ast.Module) -> Iterator[str]:
-    """Every string but docstrings."""
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node.value
 
 
 def windows(text: str) -> set[tuple[str, ...]]:

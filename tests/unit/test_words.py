@@ -15,7 +15,7 @@ from tokenize import COMMENT, tokenize
 
 import pytest
 
-from tests.source import CODE, ROOT, files, parsed
+from tests.source import CODE, ROOT, files, parsed, strings
 
 # Every word that was once coined here: banned as a part of a name, as a whole name, or as the name of a definition.
 ALL = (
@@ -138,12 +138,9 @@ def is_coined(name: str) -> bool:
 
 def sentences(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Yield every string of several words with its line, except docstrings."""
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in docstrings:
-            continue
-        if " " in node.value.strip():
-            yield node.value, node.lineno
+    for node in strings(tree):
+        if " " in str(node.value).strip():
+            yield str(node.value), node.lineno
 
 
 def prose(path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from bot.config.environment import Settings
 from bot.views.errors import no_dialog
 from services.domain.errors import SourceError
 from services.domain.message_origin import slash
-from tests.source import ROOT, parsed
+from tests.source import ROOT, parsed, strings
 
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 
@@ -50,23 +49,9 @@ def test_no_sentence_of_the_bot_has_the_name_written_into_it() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path, tree in parsed("bot", "playbooks", where=lambda text: "/dragonfly" in text)
-        for node in _sentences(tree)
+        for node in strings(tree)
         if "/dragonfly" in str(node.value) and "/completions/" not in str(node.value)
     ]
 
     elsewhere = ("bot/commands/completion.py", "bot/commands/terminal_verbs.py", "bot/slack/manifest.py")
     assert [one for one in found if not one.startswith(elsewhere)] == []
-
-
-def _sentences(tree: ast.Module) -> Iterator[ast.Constant]:
-    """String constants that are no docstrings."""
-    docstrings = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node
