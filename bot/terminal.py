@@ -91,9 +91,8 @@ async def _answer_with_services(
         incident_store = make_incident_store(world, changing.names.of)
         incident_service = make_incident_service(world, world.database, incident_store, changing.groups, changing.names)
         answer = await run_words(words, request, world, changing.approval_service, incident_service)
-        if (
-            verb.is_read or isinstance(verb, Change) or answer.status is Status.FAIL
-        ):  # a change asked before it was filed
+        # A change asked for the bot before it was filed.
+        if verb.is_read or isinstance(verb, Change) or answer.status is Status.FAIL:
             return answer
         absent = await why_absent(world)
         return with_note(answer, f"{absent}; messages and pages wait until it is back") if absent else answer
